@@ -14,19 +14,19 @@ type Kode int
 
 // The kinds. The comment names the HTTP status that httpx gives them.
 const (
-	Intern         Kode = iota // 500: unexpected; the text stays in the log
-	Ugyldig                    // 400: the request breaks the contract
-	Uautentisert               // 401: no, expired or wrong credentials
-	IngenTilgang               // 403: known caller without the right
-	IkkeFunnet                 // 404: no such thing
-	Konflikt                   // 409: taken, or changed by somebody else
-	Slettet                    // 410: existed, is deleted
-	ForStor                    // 413: above a size limit
-	FeilMediatype              // 415: wrong Content-Type
-	ForMange                   // 429: rate limit
-	Utilgjengelig              // 503: a dependency is down; may be retried
-	IkkeBygget                 // 501: named by the contract, not offered by this build
-	MetodeIkkeTillatt          // 405: the path exists, the method does not
+	Intern            Kode = iota // 500: unexpected; the text stays in the log
+	Ugyldig                       // 400: the request breaks the contract
+	Uautentisert                  // 401: no, expired or wrong credentials
+	IngenTilgang                  // 403: known caller without the right
+	IkkeFunnet                    // 404: no such thing
+	Konflikt                      // 409: taken, or changed by somebody else
+	Slettet                       // 410: existed, is deleted
+	ForStor                       // 413: above a size limit
+	FeilMediatype                 // 415: wrong Content-Type
+	ForMange                      // 429: rate limit
+	Utilgjengelig                 // 503: a dependency is down; may be retried
+	IkkeBygget                    // 501: named by the contract, not offered by this build
+	MetodeIkkeTillatt             // 405: the path exists, the method does not
 )
 
 // Feil is an error for a person: what is wrong, where, and what to do.

@@ -35,10 +35,10 @@ func Snooze(d time.Duration) error { return errNotBuilt }
 
 // Options of a kind of job. Zero values give the defaults in the comments.
 type Options struct {
-	MaxAttempts int                             // 25
-	Backoff     func(attempt int) time.Duration // 1 s, 2 s, 4 s … at most 1 h, with jitter
-	Timeout     time.Duration                   // of one run: 10 min
-	Concurrency int                             // of this kind: 4
+	MaxAttempts int                                                                // 25
+	Backoff     func(attempt int) time.Duration                                    // 1 s, 2 s, 4 s … at most 1 h, with jitter
+	Timeout     time.Duration                                                      // of one run: 10 min
+	Concurrency int                                                                // of this kind: 4
 	Dead        func(ctx context.Context, tx *store.Tx, job Job, last error) error // told when a job dies, in that transaction
 }
 

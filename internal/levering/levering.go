@@ -1,0 +1,124 @@
+// Package levering is the delivery engine: everything accepted becomes a
+// Levering with a plan of channels and deadlines, and has an owner, a deadline
+// and a next step until it is confirmed or a named person has closed it.
+package levering
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"knutepunkt/internal/store"
+)
+
+var errNotBuilt = errors.New("not built")
+
+// Tilstand is the state of a levering, by the wire's names (Digisos contract §5).
+type Tilstand string
+
+// The states.
+const (
+	IkkeSendt         Tilstand = "IKKE_SENDT"         // accepted; the next channel is about to be tried
+	Sendt             Tilstand = "SENDT"              // handed to a channel, receipt awaited until Frist
+	Bekreftet         Tilstand = "BEKREFTET"          // the receiver has it: the end
+	TTLTidsavbrudd    Tilstand = "TTL_TIDSAVBRUDD"    // the channel's time ran out
+	MaxRetriesavbrudd Tilstand = "MAX_RETRIESAVBRUDD" // handed out three times without ack, or sending failed too often
+	SvarUtFeil        Tilstand = "SVARUT_FEIL"        // SvarUt refused or was unreachable
+	Stoppet           Tilstand = "STOPPET"            // a named person has closed it: the end
+)
+
+// Channels.
+const (
+	KanalFiksIO = "FIKS_IO"
+	KanalSvarUt = "SVARUT"
+)
+
+// Steg is one channel of a plan and how long a receipt may take once sent.
+type Steg struct {
+	Kanal string        `json:"kanal"`
+	Frist time.Duration `json:"frist"` // ns in JSON
+}
+
+// Levering is one item on its way.
+type Levering struct {
+	ID        string // UUID
+	Kilde     string // which source it belongs to, e.g. "digisos.soknad"
+	KildeID   string // the source's own id of it
+	FiksOrgID string // the receiving organisation: who owns it until confirmed
+	Plan      []Steg
+	Steg      int // index into Plan; len(Plan) when every channel is exhausted
+	Tilstand  Tilstand
+	Kanal     string // last channel it was sent by; "" before
+	// LeveranseID is the channel's id of it (melding-id, forsendelse-id), chosen
+	// and stored before sending, and the same when sending is repeated.
+	LeveranseID       string
+	Frist             time.Time // when the present wait ends; zero at an end state
+	NesteSteg         string    // in words: what happens at Frist
+	Alarm             bool      // no channel is left: registered contacts have been told
+	Grunn             string    // why the last channel failed
+	Opprettet, Endret time.Time
+}
+
+// Historie is one transition.
+type Historie struct {
+	Tilstand  Tilstand
+	Kanal     string
+	Tidspunkt time.Time
+	Grunn     string
+}
+
+// Fil is one file to deliver.
+type Fil struct {
+	Navn, Mimetype string
+	Apne           func(ctx context.Context) (io.ReadCloser, error) // plaintext
+}
+
+// Forsendelse is what a source wants delivered, built anew at each attempt.
+type Forsendelse struct {
+	EksternRef string
+	Filer      []Fil
+	FiksIO     FiksIO
+}
+
+// FiksIO is what the Fiks IO channel needs to know.
+type FiksIO struct {
+	MottakerKontoID string
+	Protokoll       string // which the konto must support
+	Meldingstype    string
+	Mottatt         string // the type of the reply that confirms
+}
+
+// Kilde is a source of leveringer: digisos, bekymringsmelding, svarut.
+type Kilde interface {
+	// Forsendelse builds what is to be sent by the channel. ErrVent: not yet
+	// (the source calls Service.Dytt when the time has come).
+	// ErrIkkeMulig: this channel cannot carry it; the plan goes on.
+	Forsendelse(ctx context.Context, l Levering, kanal string) (Forsendelse, error)
+	// Endret hears of each transition in the transaction that makes it.
+	Endret(ctx context.Context, tx *store.Tx, l Levering) error
+	// Kontakter are the e-mail addresses that are told when no channel is left.
+	Kontakter(ctx context.Context, l Levering) ([]string, error)
+}
+
+// Kanal carries a forsendelse towards its receiver.
+type Kanal interface {
+	Navn() string
+	// Send builds and hands over. It must be idempotent on l.LeveranseID: done
+	// twice, the receiver sees one item. sendt must be called in the transaction
+	// in which the hand-over is stored. ErrIkkeMulig (wrapped, with a reason):
+	// the plan goes on with the next channel at once. Other errors: tried again.
+	Send(ctx context.Context, l Levering, f Forsendelse, sendt func(tx *store.Tx) error) error
+}
+
+// ErrVent and ErrIkkeMulig steer the engine; wrap them with a reason.
+var (
+	ErrVent      = errors.New("venter")
+	ErrIkkeMulig = errors.New("kanalen kan ikke brukes")
+)
+
+// Ny is a levering to be made.
+type Ny struct {
+	ID, Kilde, KildeID, FiksOrgID string
+	Plan                          []Steg
+}
