@@ -9,18 +9,36 @@ import (
 	"knutepunkt/internal/auth"
 )
 
-// Hendelse is one event (audit contract C1). Fnr and OnBehalfOf are stored
-// sealed; Payload and the rest hold ids and words, never personal data.
+// Hendelse is one event (audit contract C1). The whole event is stored sealed;
+// of personal data only a keyed hash of Gjelder can be searched for.
 type Hendelse struct {
-	Seq          int64 // set by Logg
-	Tidspunkt    time.Time
+	Seq          int64     // set by Logg, 1, 2, 3 …
+	Tidspunkt    time.Time // set by Logg
 	Principal    auth.Caller
 	OnBehalfOf   string // org.nr or fnr acted for
-	Gjelder      string // fnr of the citizen concerned, sealed; "" when none
+	Gjelder      string // fnr of the citizen concerned; "" when none
 	FiksOrg      string // UUID of the organisation concerned
 	Tjeneste     string // TJENESTE_DIGISOS, …
 	Underressurs string // UUID, for example the DigisosId
 	Handling     string // NAV_HENT_SOKNAD, …
 	Payload      string // ids of what was returned, comma-separated
 	RequestID    string // sporingsId
+}
+
+// Filter selects events; empty fields select all.
+type Filter struct {
+	FiksOrg   string
+	RequestID string
+	Gjelder   string // fnr
+	EtterSeq  int64  // events after this one
+	Antall    int    // at most; 0 = 100
+}
+
+// Resultat is what Verify found.
+type Resultat struct {
+	Antall int64 // events checked
+	// Brudd is the seq of the first event that is not as it was written, or is
+	// missing; 0 when the chain is whole.
+	Brudd int64
+	Grunn string // what is wrong there
 }

@@ -12,8 +12,6 @@ import (
 	"knutepunkt/internal/store"
 )
 
-var errNotBuilt = errors.New("not built")
-
 // Tilstand is the state of a levering, by the wire's names (Digisos contract §5).
 type Tilstand string
 
@@ -48,6 +46,7 @@ type Levering struct {
 	FiksOrgID string // the receiving organisation: who owns it until confirmed
 	Plan      []Steg
 	Steg      int // index into Plan; len(Plan) when every channel is exhausted
+	Runde     int // how often the plan was started, from 1
 	Tilstand  Tilstand
 	Kanal     string // last channel it was sent by; "" before
 	// LeveranseID is the channel's id of it (melding-id, forsendelse-id), chosen
@@ -116,6 +115,12 @@ var (
 	ErrVent      = errors.New("venter")
 	ErrIkkeMulig = errors.New("kanalen kan ikke brukes")
 )
+
+// Ferdig tells whether the levering is at an end: confirmed, or closed by a person.
+func (l Levering) Ferdig() bool { return l.Tilstand == Bekreftet || l.Tilstand == Stoppet }
+
+// Oppbrukt tells whether every channel of the plan has been tried in vain.
+func (l Levering) Oppbrukt() bool { return l.Steg >= len(l.Plan) }
 
 // Ny is a levering to be made.
 type Ny struct {

@@ -2,53 +2,322 @@ package levering
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
 
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/jobs"
+	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/store"
 )
 
+// Varsler tells people by e-mail; *mail.Service is one.
+type Varsler interface {
+	Send(ctx context.Context, tx *store.Tx, to []string, subject, text string) error
+}
+
+// Config are the engine's times and limits; zero values give the defaults.
+type Config struct {
+	Margin      time.Duration                         // our own timer fires so long after the channel's: 10 min
+	SendFrist   time.Duration                         // an accepted item should be handed to a channel within: 1 h
+	MaxForsok   int                                   // failed attempts at one channel before the plan goes on: 8
+	Pause       func(runde int) time.Duration         // before an exhausted plan starts anew: 1 h, 4 h, then daily
+	VarselTekst func(l Levering) (emne, tekst string) // the alarm's e-mail
+}
+
+func (c Config) medStandard() Config {
+	if c.Margin == 0 {
+		c.Margin = 10 * time.Minute
+	}
+	if c.SendFrist == 0 {
+		c.SendFrist = time.Hour
+	}
+	if c.MaxForsok == 0 {
+		c.MaxForsok = 8
+	}
+	if c.Pause == nil {
+		c.Pause = func(runde int) time.Duration {
+			switch runde {
+			case 1:
+				return time.Hour
+			case 2:
+				return 4 * time.Hour
+			default:
+				return 24 * time.Hour
+			}
+		}
+	}
+	if c.VarselTekst == nil {
+		c.VarselTekst = varselTekst
+	}
+	return c
+}
+
+func varselTekst(l Levering) (emne, tekst string) {
+	return "En forsendelse fra Fiks Digisos er ikke levert",
+		fmt.Sprintf("Leveranse %s kunne ikke leveres i noen kanal.\n\nÅrsak: %s\n\n"+
+			"Forsendelsen er lagret og går ikke tapt. Den prøves på nytt %s. "+
+			"Sjekk at fagsystemet er koblet til Fiks IO-kontoen og at kontoen har et gyldig sertifikat.\n",
+			l.ID, l.Grunn, klokke.Oslo(l.Frist).Format("02.01.2006 kl. 15:04"))
+}
+
 // Service is the engine.
-type Service struct{}
+type Service struct {
+	db      *store.DB
+	klokke  klokke.Klokke
+	jobber  *jobs.Engine
+	varsler Varsler
+	log     *slog.Logger
+	cfg     Config
+	kanaler map[string]Kanal
+	kilder  map[string]Kilde
+}
 
-// Opprett stores a levering in IkkeSendt with its first job, in tx; it starts the
-// moment tx commits.
-func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error { return errNotBuilt }
+// NewService makes the engine and registers its job. Channels and sources are
+// plugged in before the job engine starts.
+func NewService(db *store.DB, k klokke.Klokke, jobber *jobs.Engine, varsler Varsler, log *slog.Logger, cfg Config) *Service {
+	s := &Service{
+		db: db, klokke: k, jobber: jobber, varsler: varsler, log: log, cfg: cfg.medStandard(),
+		kanaler: map[string]Kanal{}, kilder: map[string]Kilde{},
+	}
+	jobber.Handle(jobbKind, jobs.Options{MaxAttempts: 1 << 30, Timeout: 2 * time.Hour, Concurrency: 2}, s.kjor)
+	return s
+}
 
-// Bekreft records the receiver's confirmation. Idempotent; false when there is no
-// levering with that id on that channel, or when it has moved on (a late
-// receipt, which is written to the history and changes nothing).
+// RegistrerKanal plugs in a channel. Before the job engine starts only.
+func (s *Service) RegistrerKanal(k Kanal) { s.kanaler[k.Navn()] = k }
+
+// RegistrerKilde plugs in the source of that name. Before the job engine starts only.
+func (s *Service) RegistrerKilde(navn string, k Kilde) { s.kilder[navn] = k }
+
+// Opprett stores a levering in IkkeSendt with its first job, in tx; it starts
+// the moment tx commits.
+func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error {
+	if len(n.Plan) == 0 {
+		return fmt.Errorf("levering %s has no channel in its plan", n.ID)
+	}
+	if s.kilder[n.Kilde] == nil {
+		return fmt.Errorf("levering %s is of source %q, which nobody has registered", n.ID, n.Kilde)
+	}
+	naa := s.klokke.Now()
+	l := Levering{
+		ID: n.ID, Kilde: n.Kilde, KildeID: n.KildeID, FiksOrgID: n.FiksOrgID, Plan: n.Plan, Runde: 1,
+		Tilstand: IkkeSendt, LeveranseID: uuid.NewString(), Opprettet: naa, Endret: naa,
+		Frist: naa.Add(s.cfg.SendFrist), NesteSteg: sendesMed(n.Plan[0].Kanal),
+	}
+	if err := settInn(ctx, tx, l); err != nil {
+		return err
+	}
+	if err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: IkkeSendt, Tidspunkt: naa}); err != nil {
+		return err
+	}
+	return s.planlegg(ctx, tx, l.ID, time.Time{})
+}
+
+func sendesMed(kanal string) string { return "sendes med " + kanal }
+
+// overgang makes one transition: the row, its history and the source's own
+// bookkeeping change together.
+func (s *Service) overgang(ctx context.Context, tx *store.Tx, l *Levering, t Tilstand, kanal, grunn string) error {
+	l.Tilstand, l.Endret = t, s.klokke.Now()
+	if err := oppdater(ctx, tx, *l); err != nil {
+		return err
+	}
+	if err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: t, Kanal: kanal, Tidspunkt: l.Endret, Grunn: grunn}); err != nil {
+		return err
+	}
+	kilde := s.kilder[l.Kilde]
+	if kilde == nil {
+		return fmt.Errorf("levering %s is of source %q, which nobody has registered", l.ID, l.Kilde)
+	}
+	return kilde.Endret(ctx, tx, *l)
+}
+
+// ferdig ends a levering: nothing is awaited any more.
+func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilstand, kanal, grunn string) error {
+	l.Frist, l.NesteSteg, l.Alarm = time.Time{}, "", false
+	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
+		return err
+	}
+	return s.jobber.Cancel(ctx, tx, jobbKind, l.ID)
+}
+
+// videre leaves the present channel, in state t for the reason given, and goes
+// on with the plan; when no channel is left people are told, and the plan
+// starts anew after a pause.
+func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilstand, kanal, grunn string) error {
+	naa := s.klokke.Now()
+	l.Steg++
+	l.Grunn, l.LeveranseID = grunn, uuid.NewString()
+	if l.Oppbrukt() {
+		l.Frist, l.NesteSteg = naa.Add(s.cfg.Pause(l.Runde)), "planen prøves på nytt fra første kanal"
+	} else {
+		l.Frist, l.NesteSteg = naa.Add(s.cfg.SendFrist), sendesMed(l.Plan[l.Steg].Kanal)
+	}
+	nyAlarm := l.Oppbrukt() && !l.Alarm
+	l.Alarm = l.Alarm || l.Oppbrukt()
+	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
+		return err
+	}
+	if !l.Oppbrukt() {
+		return s.planlegg(ctx, tx, l.ID, time.Time{})
+	}
+	s.log.Warn("levering has no channel left", "levering", l.ID, "kilde", l.Kilde, "fiksOrg", l.FiksOrgID, "grunn", grunn)
+	if nyAlarm {
+		til, err := s.kilder[l.Kilde].Kontakter(ctx, *l)
+		if err != nil {
+			return fmt.Errorf("finding whom to tell of levering %s: %w", l.ID, err)
+		}
+		emne, tekst := s.cfg.VarselTekst(*l)
+		if err := s.varsler.Send(ctx, tx, til, emne, tekst); err != nil {
+			return fmt.Errorf("telling of levering %s: %w", l.ID, err)
+		}
+	}
+	return s.planlegg(ctx, tx, l.ID, l.Frist)
+}
+
+// Bekreft records the receiver's confirmation. It is idempotent, and false when
+// there is no levering with that id on that channel, or when another channel
+// has taken over since: such a late receipt is written to the history and
+// changes nothing.
 func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (bool, error) {
-	return false, errNotBuilt
+	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	if err != nil || id == "" {
+		return false, err
+	}
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
+		return true, nil
+	case l.Ferdig() || l.Kanal != kanal:
+		return false, skrivHistorie(ctx, tx, l.ID, Historie{
+			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
+		})
+	}
+	// Also when this channel was given up meanwhile but no other has it: the receiver has it.
+	l.LeveranseID = leveranseID
+	return true, s.ferdig(ctx, tx, &l, Bekreftet, kanal, "")
 }
 
 // Feilet records that the channel gave up: t is TTLTidsavbrudd,
 // MaxRetriesavbrudd, SvarUtFeil, or IkkeSendt for a refusal by the receiver;
-// the plan goes on. Idempotent as Bekreft.
+// the plan goes on. False, with nothing changed, when the levering is not
+// waiting for that receipt (any more).
 func (s *Service) Feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID string, t Tilstand, grunn string) (bool, error) {
-	return false, errNotBuilt
+	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	if err != nil || id == "" {
+		return false, err
+	}
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
+		return false, nil
+	}
+	return true, s.videre(ctx, tx, &l, t, kanal, grunn)
 }
 
 // Hent finds a levering with its history, oldest first; feil.IkkeFunnet.
 func (s *Service) Hent(ctx context.Context, q store.Queryer, id string) (Levering, []Historie, error) {
-	return Levering{}, nil, errNotBuilt
+	l, err := hent(ctx, q, id)
+	if err != nil {
+		return l, nil, err
+	}
+	h, err := lesHistorie(ctx, q, id)
+	return l, h, err
 }
 
 // ForKilde finds the levering of a source's item; feil.IkkeFunnet.
 func (s *Service) ForKilde(ctx context.Context, q store.Queryer, kilde, kildeID string) (Levering, error) {
-	return Levering{}, errNotBuilt
+	return les(q.QueryRowContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE kilde = $1 AND kilde_id = $2`, kilde, kildeID))
 }
 
-// Dytt runs a waiting levering at once.
-func (s *Service) Dytt(ctx context.Context, tx *store.Tx, id string) error { return errNotBuilt }
+// Alarmer lists the leveringer for which no channel is left, oldest first, at most antall.
+func (s *Service) Alarmer(ctx context.Context, antall int) ([]Levering, error) {
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE alarm = 1 ORDER BY opprettet LIMIT $1`, antall)
+	if err != nil {
+		return nil, fmt.Errorf("listing leveringer with alarm: %w", err)
+	}
+	defer rows.Close()
+	var ut []Levering
+	for rows.Next() {
+		l, err := les(rows)
+		if err != nil {
+			return nil, err
+		}
+		ut = append(ut, l)
+	}
+	return ut, rows.Err()
+}
 
-// ProvIgjen starts the plan anew for an item that is not at an end; av is the
-// person who asked, for the history. feil.Konflikt at an end state.
-func (s *Service) ProvIgjen(ctx context.Context, id, av string) error { return errNotBuilt }
+// Dytt runs a waiting levering at once; nil when it is at an end.
+func (s *Service) Dytt(ctx context.Context, tx *store.Tx, id string) error {
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if l.Ferdig() || l.Tilstand == Sendt {
+		return nil
+	}
+	return s.planlegg(ctx, tx, id, time.Time{})
+}
 
-// Stopp closes an item for good, by a named person with a reason.
-func (s *Service) Stopp(ctx context.Context, id, av, grunn string) error { return errNotBuilt }
+// ProvIgjen starts the plan anew for an item that no channel has in hand; av is
+// the person who asked, for the history. feil.Konflikt at an end, and while a
+// receipt is awaited.
+func (s *Service) ProvIgjen(ctx context.Context, id, av string) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		l, err := hent(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if l.Ferdig() {
+			return feil.Ny(feil.Konflikt, "Leveransen er avsluttet med status %s", l.Tilstand)
+		}
+		if l.Tilstand == Sendt {
+			return feil.Ny(feil.Konflikt, "Leveransen er sendt med %s og venter på kvittering til %s",
+				l.Kanal, klokke.Oslo(l.Frist).Format("02.01.2006 15:04"))
+		}
+		return s.nyRunde(ctx, tx, &l, "startet på nytt av "+av)
+	})
+}
 
-// RegistrerKanal and RegistrerKilde plug in what is above this floor. Before Start only.
-func (s *Service) RegistrerKanal(k Kanal) {}
+func (s *Service) nyRunde(ctx context.Context, tx *store.Tx, l *Levering, grunn string) error {
+	l.Steg, l.Runde = 0, l.Runde+1
+	l.LeveranseID = uuid.NewString()
+	l.Frist, l.NesteSteg = s.klokke.Now().Add(s.cfg.SendFrist), sendesMed(l.Plan[0].Kanal)
+	if err := s.overgang(ctx, tx, l, IkkeSendt, "", grunn); err != nil {
+		return err
+	}
+	return s.planlegg(ctx, tx, l.ID, time.Time{})
+}
 
-// RegistrerKilde plugs in the source of that name.
-func (s *Service) RegistrerKilde(navn string, k Kilde) {}
+// Stopp closes an item for good, by a named person with a reason. feil.Konflikt
+// when it is at an end already, feil.Ugyldig without name or reason.
+func (s *Service) Stopp(ctx context.Context, id, av, grunn string) error {
+	if av == "" || grunn == "" {
+		return feil.Ny(feil.Ugyldig, "Oppgi hvem som stopper leveransen, og hvorfor")
+	}
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		l, err := hent(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if l.Ferdig() {
+			return feil.Ny(feil.Konflikt, "Leveransen er avsluttet med status %s", l.Tilstand)
+		}
+		l.Grunn = grunn
+		return s.ferdig(ctx, tx, &l, Stoppet, l.Kanal, "stoppet av "+av+": "+grunn)
+	})
+}
+
+// errUtdatert: the levering moved on while the channel was at work.
+var errUtdatert = errors.New("levering has moved on")

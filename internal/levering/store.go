@@ -1,0 +1,130 @@
+package levering
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are this room's tables.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is compiled in
+	}
+	return store.Migrations{Room: "levering", FS: sub}
+}
+
+const kolonner = `id, kilde, kilde_id, fiks_org, plan, steg, runde, tilstand, kanal, leveranse_id,
+	frist, neste_steg, alarm, grunn, opprettet, endret`
+
+type scanner interface{ Scan(dest ...any) error }
+
+func les(row scanner) (Levering, error) {
+	var l Levering
+	var plan string
+	var frist, opprettet, endret int64
+	err := row.Scan(&l.ID, &l.Kilde, &l.KildeID, &l.FiksOrgID, &plan, &l.Steg, &l.Runde, &l.Tilstand, &l.Kanal,
+		&l.LeveranseID, &frist, &l.NesteSteg, &l.Alarm, &l.Grunn, &opprettet, &endret)
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, feil.Ny(feil.IkkeFunnet, "Leveransen finnes ikke")
+	} else if err != nil {
+		return l, fmt.Errorf("reading a levering: %w", err)
+	}
+	if err := json.Unmarshal([]byte(plan), &l.Plan); err != nil {
+		return l, fmt.Errorf("decoding the plan of levering %s: %w", l.ID, err)
+	}
+	l.Frist, l.Opprettet, l.Endret = store.Time(frist), store.Time(opprettet), store.Time(endret)
+	return l, nil
+}
+
+func hent(ctx context.Context, q store.Queryer, id string) (Levering, error) {
+	return les(q.QueryRowContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE id = $1`, id))
+}
+
+func settInn(ctx context.Context, tx *store.Tx, l Levering) error {
+	plan, err := json.Marshal(l.Plan)
+	if err != nil {
+		return fmt.Errorf("encoding a plan: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO leveringer (`+kolonner+`)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)`,
+		l.ID, l.Kilde, l.KildeID, l.FiksOrgID, string(plan), l.Steg, l.Runde, string(l.Tilstand), l.Kanal,
+		l.LeveranseID, store.Micros(l.Frist), l.NesteSteg, heltall(l.Alarm), l.Grunn,
+		store.Micros(l.Opprettet), store.Micros(l.Endret))
+	if err != nil {
+		return fmt.Errorf("storing levering %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+func oppdater(ctx context.Context, tx *store.Tx, l Levering) error {
+	_, err := tx.ExecContext(ctx, `UPDATE leveringer SET steg=$2, runde=$3, tilstand=$4, kanal=$5, leveranse_id=$6,
+		frist=$7, neste_steg=$8, alarm=$9, grunn=$10, endret=$11 WHERE id=$1`,
+		l.ID, l.Steg, l.Runde, string(l.Tilstand), l.Kanal, l.LeveranseID, store.Micros(l.Frist), l.NesteSteg,
+		heltall(l.Alarm), l.Grunn, store.Micros(l.Endret))
+	if err != nil {
+		return fmt.Errorf("updating levering %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+func skrivHistorie(ctx context.Context, tx *store.Tx, id string, h Historie) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO leverings_historie (levering_id, nr, tilstand, kanal, tidspunkt, grunn)
+		SELECT $1, COALESCE(MAX(nr), 0) + 1, $2, $3, $4, $5 FROM leverings_historie WHERE levering_id = $1`,
+		id, string(h.Tilstand), h.Kanal, store.Micros(h.Tidspunkt), h.Grunn)
+	if err != nil {
+		return fmt.Errorf("writing the history of levering %s: %w", id, err)
+	}
+	return nil
+}
+
+func lesHistorie(ctx context.Context, q store.Queryer, id string) ([]Historie, error) {
+	rows, err := q.QueryContext(ctx, `SELECT tilstand, kanal, tidspunkt, grunn FROM leverings_historie
+		WHERE levering_id = $1 ORDER BY nr`, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of levering %s: %w", id, err)
+	}
+	defer rows.Close()
+	var ut []Historie
+	for rows.Next() {
+		var h Historie
+		var naar int64
+		if err := rows.Scan(&h.Tilstand, &h.Kanal, &naar, &h.Grunn); err != nil {
+			return nil, fmt.Errorf("reading the history of levering %s: %w", id, err)
+		}
+		h.Tidspunkt = store.Time(naar)
+		ut = append(ut, h)
+	}
+	return ut, rows.Err()
+}
+
+// finnLeveranse finds the levering that was handed to kanal under leveranseID; "" when none was.
+func finnLeveranse(ctx context.Context, q store.Queryer, kanal, leveranseID string) (string, error) {
+	var id string
+	err := q.QueryRowContext(ctx, `SELECT levering_id FROM leveranser WHERE leveranse_id = $1 AND kanal = $2`,
+		leveranseID, kanal).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("finding the levering of leveranse %s: %w", leveranseID, err)
+	}
+	return id, nil
+}
+
+func heltall(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
