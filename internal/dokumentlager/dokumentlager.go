@@ -3,16 +3,16 @@
 package dokumentlager
 
 import (
-	"context"
-	"errors"
-	"io"
+	"encoding/json"
+	"fmt"
 	"time"
+	"unicode/utf8"
 
-	"knutepunkt/internal/auth"
-	"knutepunkt/internal/store"
+	"knutepunkt/internal/feil"
 )
 
-var errNotBuilt = errors.New("not built")
+// MaxStorrelse is the largest document, in bytes (dokumentlager contract A1).
+const MaxStorrelse = 5 << 30
 
 // Konto owns documents; it is a ressurs of type TJENESTE_DOKUMENTLAGER_KONTO.
 type Konto struct {
@@ -22,14 +22,14 @@ type Konto struct {
 
 // Eksponering is one grant: who may download (dokumentlager contract A2).
 type Eksponering struct {
-	Type        string // PERSON, ORGANISASJON, INTEGRASJON, AUTORISASJON, MATRIKKELENHET
-	Fnr         string // PERSON
-	Orgnr       string // ORGANISASJON
-	RessursType string // ORGANISASJON, optional
-	ID          string // INTEGRASJON
-	Privilegium string // AUTORISASJON
-	Ressurs     string // AUTORISASJON
-	Matrikkel   string // MATRIKKELENHET: the JSON as sent; stored, never granted
+	Type        string          `json:"type"`
+	Fnr         string          `json:"fnr,omitempty"`            // PERSON
+	Orgnr       string          `json:"orgnr,omitempty"`          // ORGANISASJON
+	RessursType string          `json:"ressursType,omitempty"`    // ORGANISASJON, optional
+	ID          string          `json:"id,omitempty"`             // INTEGRASJON
+	Privilegium string          `json:"privilegium,omitempty"`    // AUTORISASJON
+	Ressurs     string          `json:"ressurs,omitempty"`        // AUTORISASJON
+	Matrikkel   json.RawMessage `json:"matrikkelenhet,omitempty"` // MATRIKKELENHET: stored as sent, never granted
 }
 
 // Metadata of a document. Dokumentnavn is stored sealed: a file name can name a person.
@@ -49,58 +49,64 @@ type Metadata struct {
 	Slettet            time.Time // zero: alive
 }
 
-// Service stores and hands out documents.
-type Service struct{}
-
-// Opplasting is a document that has been received and stored, but does not
-// exist before Commit.
-type Opplasting struct{}
-
-// Motta streams one document from r into the at-rest form. When kryptert, r is
-// CMS EnvelopedData to the platform's dokumentlager key and is decrypted on the
-// way; feil.Ugyldig when it is not that, or is damaged. feil.ForStor above 5 GB.
-func (s *Service) Motta(ctx context.Context, r io.Reader, kryptert bool) (*Opplasting, error) {
-	return nil, errNotBuilt
+// Hendelse is something that happened to a document. Aktor is an integrasjon's
+// id, or the word for a person: never who the person is.
+type Hendelse struct {
+	Tidspunkt      time.Time
+	Melding, Aktor string
 }
 
-// Size is the number of plaintext bytes.
-func (o *Opplasting) Size() int64 { return 0 }
-
-// Forkast throws the content away unless it was committed. Safe to defer.
-func (o *Opplasting) Forkast() {}
-
-// Lagre makes the document exist, in tx, and schedules its expiry.
-// feil.IkkeFunnet for an unknown konto, feil.Slettet for a deleted one.
-func (s *Service) Lagre(ctx context.Context, tx *store.Tx, o *Opplasting, m Metadata) (Metadata, error) {
-	return m, errNotBuilt
+// Validate tells what is wrong with metadata that a caller sent; feil.Ugyldig.
+func (m Metadata) Validate() error {
+	switch {
+	case m.Dokumentnavn == "" || len(m.Dokumentnavn) > 500 || !utf8.ValidString(m.Dokumentnavn):
+		return feil.Ny(feil.Ugyldig, "dokumentnavn må ha 1 til 500 tegn")
+	case m.Mimetype == "" || len(m.Mimetype) > 200:
+		return feil.Ny(feil.Ugyldig, "mimetype mangler eller er for lang")
+	case m.Sikkerhetsniva != 3 && m.Sikkerhetsniva != 4:
+		return feil.Ny(feil.Ugyldig, "sikkerhetsniva må være 3 eller 4")
+	}
+	for i, e := range m.EksponertFor {
+		if err := e.validate(); err != nil {
+			return feil.Ny(feil.Ugyldig, "eksponertFor[%d]: %s", i, err)
+		}
+	}
+	return nil
 }
 
-// Metadata finds a document's metadata; feil.IkkeFunnet. Deleted documents keep it.
-func (s *Service) Metadata(ctx context.Context, id string) (Metadata, error) {
-	return Metadata{}, errNotBuilt
+func (e Eksponering) validate() error {
+	switch e.Type {
+	case "PERSON":
+		if !siffer(e.Fnr, 11) {
+			return fmt.Errorf("fnr må ha 11 siffer")
+		}
+	case "ORGANISASJON":
+		if !siffer(e.Orgnr, 9) {
+			return fmt.Errorf("orgnr må ha 9 siffer")
+		}
+	case "INTEGRASJON":
+		if e.ID == "" {
+			return fmt.Errorf("id mangler")
+		}
+	case "AUTORISASJON":
+		if e.Privilegium == "" || e.Ressurs == "" {
+			return fmt.Errorf("privilegium og ressurs må være satt")
+		}
+	case "MATRIKKELENHET":
+	default:
+		return fmt.Errorf("ukjent type")
+	}
+	return nil
 }
 
-// Apne opens a document's plaintext from offset, without any check of grants:
-// for services that have decided themselves. feil.IkkeFunnet, feil.Slettet.
-func (s *Service) Apne(ctx context.Context, id string, offset int64) (io.ReadCloser, Metadata, error) {
-	return nil, Metadata{}, errNotBuilt
-}
-
-// Sjekk tells whether the caller may download (grants and security level):
-// nil, feil.IngenTilgang, feil.IkkeFunnet, feil.Slettet.
-func (s *Service) Sjekk(ctx context.Context, c auth.Caller, id string) (Metadata, error) {
-	return Metadata{}, errNotBuilt
-}
-
-// Slett deletes the content in tx; metadata stays. Idempotent.
-func (s *Service) Slett(ctx context.Context, tx *store.Tx, id string) error { return errNotBuilt }
-
-// Flytt changes expiry and grants of a document (mellomlagring becoming part of a case).
-func (s *Service) Flytt(ctx context.Context, tx *store.Tx, id string, til time.Time, eksponertFor []Eksponering) error {
-	return errNotBuilt
-}
-
-// OpprettKonto makes a konto and its ressurs under the organisation's service.
-func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Konto, error) {
-	return k, errNotBuilt
+func siffer(s string, n int) bool {
+	if len(s) != n {
+		return false
+	}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
