@@ -5,33 +5,39 @@ package jobs
 
 import (
 	"context"
+	"embed"
 	"errors"
-	"log/slog"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"time"
 
-	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/store"
 )
 
-var errNotBuilt = errors.New("not built")
-
 // Job is one piece of work as its worker sees it.
 type Job struct {
-	ID      int64
-	Kind    string
-	Key     string    // see Spec.Key
-	Arg     string    // an id, never personal data
-	RunAt   time.Time // when it was due
-	Attempt int       // 1 at the first run
+	ID        int64
+	Kind      string
+	Key       string    // see Spec.Key
+	Arg       string    // an id, never personal data
+	RunAt     time.Time // when it was due
+	Attempt   int       // 1 at the first run
+	LastError string    // of the run before, or of the last one for a dead job; long digit strings are masked
 }
 
 // Worker does one job. It must be idempotent: a crash between its effect and
 // the end of the job runs it again. nil = done. An error = retry with backoff
 // and jitter; after MaxAttempts the job is kept as dead, visible, and reported.
+// The error's text is stored and logged: it must carry no personal data.
 type Worker func(ctx context.Context, job Job) error
 
+type snoozeError struct{ d time.Duration }
+
+func (s snoozeError) Error() string { return fmt.Sprintf("snoozed for %s", s.d) }
+
 // Snooze, returned by a worker, runs the job again after d without counting an attempt.
-func Snooze(d time.Duration) error { return errNotBuilt }
+func Snooze(d time.Duration) error { return snoozeError{d} }
 
 // Options of a kind of job. Zero values give the defaults in the comments.
 type Options struct {
@@ -40,6 +46,31 @@ type Options struct {
 	Timeout     time.Duration                                                      // of one run: 10 min
 	Concurrency int                                                                // of this kind: 4
 	Dead        func(ctx context.Context, tx *store.Tx, job Job, last error) error // told when a job dies, in that transaction
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxAttempts <= 0 {
+		o.MaxAttempts = 25
+	}
+	if o.Backoff == nil {
+		o.Backoff = defaultBackoff
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Minute
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 4
+	}
+	return o
+}
+
+// defaultBackoff doubles from 1 s to 1 h, and spreads by a fifth to each side.
+func defaultBackoff(attempt int) time.Duration {
+	d := time.Hour
+	if attempt < 13 { // 2^12 s is more than an hour
+		d = min(d, time.Second<<max(0, attempt-1))
+	}
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
 // Spec is what to do and when.
@@ -52,7 +83,8 @@ type Spec struct {
 
 // Duty is recurring background work of a room that keeps its own due times,
 // for example the expiry of messages: the engine asks when it is next due and
-// calls RunOnce then, and whenever Wake is called.
+// calls RunOnce then, and whenever Wake is called and it is due. A RunOnce that
+// fails is called again after a backoff; RunOnce never runs beside itself.
 type Duty struct {
 	Name string
 	// Next tells when the duty is next due; the zero time when nothing waits.
@@ -61,46 +93,18 @@ type Duty struct {
 	RunOnce func(ctx context.Context, now time.Time) error
 }
 
-// Engine runs jobs and duties.
-type Engine struct{}
+// ErrEndless is returned by AdvanceTo and RunDue when work keeps making itself
+// due again without time passing.
+var ErrEndless = errors.New("jobs: work makes itself due without end")
 
-// New makes an engine over db's jobs table.
-func New(db *store.DB, k klokke.Klokke, log *slog.Logger) *Engine { return nil }
+//go:embed migrations/*.sql
+var migrations embed.FS
 
-// Handle registers the worker of a kind. Before Start only.
-func (e *Engine) Handle(kind string, opts Options, w Worker) {}
-
-// AddDuty registers a duty. Before Start only.
-func (e *Engine) AddDuty(d Duty) {}
-
-// Enqueue adds a job in tx; it can start the moment tx commits.
-func (e *Engine) Enqueue(ctx context.Context, tx *store.Tx, s Spec) error { return errNotBuilt }
-
-// Cancel removes the waiting job of (kind, key); nil when there is none.
-func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, kind, key string) error {
-	return errNotBuilt
+// Migrations are the tables of this room.
+func Migrations() store.Migrations {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // cannot happen: the folder is compiled in
+	}
+	return store.Migrations{Room: "jobs", FS: dir}
 }
-
-// Wake makes the engine look at a duty's Next again (call after commit).
-func (e *Engine) Wake(duty string) {}
-
-// Start takes back jobs whose process died and begins to work. It returns at once.
-func (e *Engine) Start(ctx context.Context) error { return errNotBuilt }
-
-// Stop lets running jobs end (until ctx ends) and stops.
-func (e *Engine) Stop(ctx context.Context) error { return errNotBuilt }
-
-// AdvanceTo moves the clock forward to target in steps: set is called with the
-// time of each due job or duty in order, and its work (and what that work made
-// due by then) is finished before the next step. Failing work is retried at its
-// own time. For tests and the sandbox; needs no Start, and works beside it.
-func (e *Engine) AdvanceTo(ctx context.Context, target time.Time, set func(time.Time)) error {
-	return errNotBuilt
-}
-
-// RunDue runs everything that is due now and what it makes due now, until
-// nothing is left; for tests that use no Start.
-func (e *Engine) RunDue(ctx context.Context) error { return errNotBuilt }
-
-// Dead lists jobs that gave up, oldest first, at most limit.
-func (e *Engine) Dead(ctx context.Context, limit int) ([]Job, error) { return nil, errNotBuilt }

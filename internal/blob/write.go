@@ -1,0 +1,218 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/minio/sio"
+
+	"knutepunkt/internal/store"
+)
+
+// inlineMax is how many encrypted bytes are kept in the row; beyond that the
+// content goes to the backend.
+const inlineMax = 256 << 10
+
+const (
+	pakkeKlar   = 64 << 10       // plaintext bytes per DARE package
+	pakkeKodet  = pakkeKlar + 32 // with header and tag
+	keySize     = 32
+	maksPakker  = 1 << 32 // DARE 2.0 counts packages in 32 bits: 256 TiB
+	spillBuffer = 64 << 10
+)
+
+var errDiscarded = errors.New("blob: discarded")
+
+func dareConfig(key []byte, first uint32) sio.Config {
+	return sio.Config{MinVersion: sio.Version20, MaxVersion: sio.Version20,
+		CipherSuites: []byte{sio.AES_256_GCM}, Key: key, SequenceNumber: first}
+}
+
+// keyContext binds a blob's key to its id and size, so that neither can be exchanged.
+func keyContext(id string, size int64) string {
+	return "blob.key:" + id + ":" + strconv.FormatInt(size, 10)
+}
+
+// Writer takes the plaintext of one blob. Memory is bounded whatever the size.
+// It is for one goroutine.
+type Writer struct {
+	s   *Store
+	ctx context.Context
+	id  string
+	key []byte
+
+	enc    io.WriteCloser
+	buf    bytes.Buffer   // encrypted content as long as it is small
+	spill  *io.PipeWriter // to the backend's Put, once it is large
+	put    chan error     // its result
+	hash   hash.Hash
+	size   int64
+	sum    [32]byte
+	err    error // the first failure; nothing works after it
+	closed bool
+
+	mu        sync.Mutex
+	committed bool
+}
+
+// Create starts a blob. Call Close then Commit, or Discard. ctx covers the
+// writing: when it ends, writing a large blob fails.
+func (s *Store) Create(ctx context.Context) *Writer {
+	w := &Writer{s: s, ctx: ctx, id: uuid.NewString(), key: make([]byte, keySize), hash: sha256.New()}
+	rand.Read(w.key) // never fails
+	w.enc, w.err = sio.EncryptWriter(encrypted{w}, dareConfig(w.key, 0))
+	s.mu.Lock()
+	s.writing[w.id] = true
+	s.mu.Unlock()
+	return w
+}
+
+// ID is the blob's id (UUID), known from the start.
+func (w *Writer) ID() string { return w.id }
+
+// Write takes plaintext.
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.err == nil && w.closed {
+		return 0, errors.New("blob: write after Close")
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	n, err := w.enc.Write(p)
+	w.hash.Write(p[:n])
+	w.size += int64(n)
+	if err != nil {
+		w.err = fmt.Errorf("blob: writing: %w", err)
+	}
+	return n, w.err
+}
+
+// encrypted is where the encrypter writes to: the buffer, then the backend.
+type encrypted struct{ w *Writer }
+
+func (e encrypted) Write(p []byte) (int, error) {
+	w := e.w
+	if w.spill == nil && w.buf.Len()+len(p) <= inlineMax {
+		return w.buf.Write(p)
+	}
+	if w.spill == nil {
+		var pr *io.PipeReader
+		pr, w.spill = io.Pipe()
+		w.put = make(chan error, 1)
+		// What is in the buffer is read from a copy of its slice header: it is
+		// not written to any more.
+		content := io.MultiReader(bytes.NewReader(w.buf.Bytes()), pr)
+		go func() {
+			err := w.s.backend.Put(w.ctx, w.id, content)
+			if err == nil {
+				err = io.ErrClosedPipe // only for a writer that writes on
+				w.put <- nil
+			} else {
+				w.put <- err
+			}
+			pr.CloseWithError(err)
+		}()
+	}
+	return w.spill.Write(p)
+}
+
+// Close ends the content and makes a large blob durable. It does not make the
+// blob visible: that is Commit.
+func (w *Writer) Close() error {
+	if w.closed || w.err != nil {
+		return w.err
+	}
+	w.closed = true
+	if err := w.enc.Close(); err != nil {
+		w.err = fmt.Errorf("blob: writing: %w", err)
+		return w.err
+	}
+	if w.spill != nil {
+		_ = w.spill.Close()
+		err := <-w.put
+		w.put = nil
+		w.buf = bytes.Buffer{}
+		if err != nil {
+			w.err = fmt.Errorf("blob: storing: %w", err)
+			return w.err
+		}
+	}
+	w.hash.Sum(w.sum[:0])
+	return nil
+}
+
+// Size is the number of plaintext bytes, valid after Close.
+func (w *Writer) Size() int64 { return w.size }
+
+// SHA256 of the plaintext, valid after Close.
+func (w *Writer) SHA256() [32]byte { return w.sum }
+
+// Commit writes the blob's row in tx; the blob exists when tx commits.
+func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
+	if w.err != nil {
+		return w.err
+	}
+	if !w.closed {
+		return errors.New("blob: Commit before Close")
+	}
+	wrapped, err := w.s.ring.Seal(keyContext(w.id, w.size), w.key)
+	if err != nil {
+		return fmt.Errorf("blob: %w", err)
+	}
+	var inline any
+	if w.spill == nil {
+		inline = w.buf.Bytes()
+		if w.buf.Len() == 0 {
+			inline = []byte{} // not null, which would mean a file
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO blobs (id, size, wrapped_key, inline, created) VALUES ($1, $2, $3, $4, $5)`,
+		w.id, w.size, wrapped, inline, store.Micros(w.s.k.Now())); err != nil {
+		return fmt.Errorf("blob: storing: %w", err)
+	}
+	tx.OnCommit(func() {
+		w.mu.Lock()
+		w.committed = true
+		w.mu.Unlock()
+		w.s.ended(w.id)
+		w.buf = bytes.Buffer{}
+	})
+	return nil
+}
+
+func (s *Store) ended(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.writing, id)
+}
+
+// Discard throws away what was written and not committed. Safe after Commit
+// succeeded in a transaction that committed (then it does nothing), so it can be deferred.
+func (w *Writer) Discard() {
+	w.mu.Lock()
+	committed := w.committed
+	w.mu.Unlock()
+	if committed || w.err == errDiscarded {
+		return
+	}
+	w.err = errDiscarded
+	if w.spill != nil {
+		if w.put != nil { // not closed: Put sees the error and keeps nothing
+			_ = w.spill.CloseWithError(errDiscarded)
+			<-w.put
+		}
+		// The request may be over; the removal shall happen all the same.
+		_ = w.s.backend.Delete(context.WithoutCancel(w.ctx), w.id)
+	}
+	w.buf = bytes.Buffer{}
+	w.s.ended(w.id)
+}
