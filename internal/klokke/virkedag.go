@@ -14,13 +14,16 @@ var oslo = sync.OnceValue(func() *time.Location {
 	return loc
 })
 
-// Oslo is the zone in which Norwegian deadlines and dates are reckoned.
-func Oslo() *time.Location { return oslo() }
+// Sone is Europe/Oslo, in which Norwegian deadlines and dates are reckoned.
+func Sone() *time.Location { return oslo() }
+
+// Oslo is t as clocks in Norway show it.
+func Oslo(t time.Time) time.Time { return t.In(oslo()) }
 
 // Virkedag tells whether t, in Oslo, falls on a working day: Monday to Friday
 // and no public holiday. 24 and 31 December are working days.
 func Virkedag(t time.Time) bool {
-	t = t.In(Oslo())
+	t = Oslo(t)
 	if d := t.Weekday(); d == time.Saturday || d == time.Sunday {
 		return false
 	}
@@ -32,13 +35,13 @@ func Virkedag(t time.Time) bool {
 // What is sent on another day counts as sent at 00:00 on the next working day
 // (Bekymringsmelding §13, "2 virkedager"). The answer is in UTC.
 func LeggTilVirkedager(t time.Time, n int) time.Time {
-	t = t.In(Oslo())
+	t = Oslo(t)
 	if !Virkedag(t) {
 		t = nesteVirkedag(t)
 	}
 	for ; n > 0; n-- {
 		d := nesteVirkedag(t)
-		t = time.Date(d.Year(), d.Month(), d.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), Oslo())
+		t = time.Date(d.Year(), d.Month(), d.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), Sone())
 	}
 	return t.UTC()
 }
@@ -47,12 +50,12 @@ func LeggTilVirkedager(t time.Time, n int) time.Time {
 // working days (00:00 to 24:00 in Oslo) count, as for Altinn's reading deadline
 // of 40 hours. The answer is in UTC.
 func LeggTilVirketid(t time.Time, d time.Duration) time.Time {
-	t = t.In(Oslo())
+	t = Oslo(t)
 	for {
 		if !Virkedag(t) {
 			t = nesteVirkedag(t)
 		}
-		midnatt := time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, Oslo())
+		midnatt := time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, Sone())
 		if left := midnatt.Sub(t); d > left {
 			d -= left
 			t = midnatt
@@ -65,7 +68,7 @@ func LeggTilVirketid(t time.Time, d time.Duration) time.Time {
 // nesteVirkedag is 00:00 on the first working day after t's day; t is in Oslo.
 func nesteVirkedag(t time.Time) time.Time {
 	for i := 1; ; i++ {
-		d := time.Date(t.Year(), t.Month(), t.Day()+i, 0, 0, 0, 0, Oslo())
+		d := time.Date(t.Year(), t.Month(), t.Day()+i, 0, 0, 0, 0, Sone())
 		if Virkedag(d) {
 			return d
 		}

@@ -7,7 +7,7 @@ import (
 
 func oslotid(t *testing.T, s string) time.Time {
 	t.Helper()
-	v, err := time.ParseInLocation("2006-01-02T15:04", s, Oslo())
+	v, err := time.ParseInLocation("2006-01-02T15:04", s, Sone())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestLeggTilVirkedager(t *testing.T) {
 		{"2026-06-10T09:00", "2026-06-10T09:00", "none", 0},
 	} {
 		if got, want := LeggTilVirkedager(oslotid(t, c.sent).UTC(), c.n), oslotid(t, c.frist); !got.Equal(want) {
-			t.Errorf("%s: sent %s: got %s, want %s", c.hvorfor, c.sent, got.In(Oslo()), want)
+			t.Errorf("%s: sent %s: got %s, want %s", c.hvorfor, c.sent, Oslo(got), want)
 		}
 	}
 }
@@ -50,7 +50,7 @@ func TestLeggTilVirketid(t *testing.T) {
 		{"2026-04-01T14:00", "2026-04-08T06:00", "over Easter"},
 	} {
 		if got, want := LeggTilVirketid(oslotid(t, c.sent), 40*time.Hour), oslotid(t, c.frist); !got.Equal(want) {
-			t.Errorf("%s: sent %s: got %s, want %s", c.hvorfor, c.sent, got.In(Oslo()), want)
+			t.Errorf("%s: sent %s: got %s, want %s", c.hvorfor, c.sent, Oslo(got), want)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestHelligdager(t *testing.T) {
 		2026: {"01-01", "04-02", "04-03", "04-05", "04-06", "05-01", "05-14", "05-17", "05-24", "05-25", "12-25", "12-26"},
 	} {
 		var got []string
-		for d := time.Date(year, 1, 1, 12, 0, 0, 0, Oslo()); d.Year() == year; d = d.AddDate(0, 0, 1) {
+		for d := time.Date(year, 1, 1, 12, 0, 0, 0, Sone()); d.Year() == year; d = d.AddDate(0, 0, 1) {
 			if helligdag(d) {
 				got = append(got, d.Format("01-02"))
 			}
