@@ -4,16 +4,12 @@ package mail
 
 import (
 	"context"
-	"errors"
+	"embed"
+	"io/fs"
 	"time"
 
-	"knutepunkt/internal/jobs"
-	"knutepunkt/internal/keys"
-	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/store"
 )
-
-var errNotBuilt = errors.New("not built")
 
 // Melding is one e-mail. It never contains a fødselsnummer or case content:
 // ids and what to do only.
@@ -26,20 +22,20 @@ type Melding struct {
 	Text    string
 }
 
-// Transport hands one e-mail on, by SMTP or into the sandbox's list.
+// Transport hands one e-mail on, by SMTP or into the sandbox's list. It may be
+// called again for the same ID. Its errors carry no addresses.
 type Transport interface {
 	Send(ctx context.Context, m Melding) error
 }
 
-// Service queues e-mail in the caller's transaction and sends it by a job.
-type Service struct{}
+//go:embed migrations/*.sql
+var migrations embed.FS
 
-// NewService registers the sending job with the engine.
-func NewService(db *store.DB, ring *keys.Ring, k klokke.Klokke, engine *jobs.Engine, t Transport, from string) *Service {
-	return nil
-}
-
-// Send queues an e-mail in tx. No receiver = nothing is sent, nil.
-func (s *Service) Send(ctx context.Context, tx *store.Tx, to []string, subject, text string) error {
-	return errNotBuilt
+// Migrations are the tables of this room.
+func Migrations() store.Migrations {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // cannot happen: the folder is compiled in
+	}
+	return store.Migrations{Room: "mail", FS: dir}
 }

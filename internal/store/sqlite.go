@@ -26,7 +26,8 @@ var ErrClosed = errors.New("store: closed")
 // DB is the database: one writer that commits concurrent requests together,
 // and a pool of readers beside it.
 type DB struct {
-	lock    *sql.DB // holds <path>.lock as long as we live
+	lockDB  *sql.DB
+	lock    *sql.Tx // holds <path>.lock as long as we live
 	writeDB *sql.DB
 	conn    *sql.Conn // the one writing connection, used by the commit loop only
 	stmts   statements
@@ -71,11 +72,11 @@ func Open(ctx context.Context, path string) (*DB, error) {
 func (db *DB) open(ctx context.Context) (err error) {
 	// SQLite's own file locking works the same on every system, so the lock is
 	// an empty SQLite file with an exclusive transaction that is never ended.
-	if db.lock, err = sql.Open("sqlite", dsn(db.path+".lock", "exclusive", "busy_timeout(0)")); err != nil {
+	if db.lockDB, err = sql.Open("sqlite", dsn(db.path+".lock", "exclusive", "busy_timeout(0)")); err != nil {
 		return err
 	}
-	db.lock.SetMaxOpenConns(1)
-	if _, err = db.lock.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+	db.lockDB.SetMaxOpenConns(1)
+	if db.lock, err = db.lockDB.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
 		if code(err)&0xff == sqlite3.SQLITE_BUSY {
 			return fmt.Errorf("already open in another process (%s.lock is held)", db.path)
 		}
@@ -135,7 +136,10 @@ func (db *DB) closeHandles() error {
 		errs = append(errs, db.writeDB.Close())
 	}
 	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
+		errs = append(errs, db.lock.Rollback())
+	}
+	if db.lockDB != nil {
+		errs = append(errs, db.lockDB.Close())
 	}
 	return errors.Join(errs...)
 }
