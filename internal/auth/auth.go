@@ -4,13 +4,10 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"knutepunkt/internal/httpx"
 )
-
-var errNotBuilt = errors.New("not built")
 
 // Slag is the kind of a caller. The values are bits so that a rule can name several.
 type Slag uint8
@@ -81,6 +78,7 @@ type Route struct {
 	Pattern string // "POST /digisos/api/v2/soknader/{kommunenummer}/{navEksternRefId}"
 	Tilgang Tilgang
 	Handler httpx.Handler
+	MaxBody int64 // bytes of the request's body, 413 beyond; 0: the handler bounds it
 }
 
 // Autentisert is what an integrasjon's id and password prove.
@@ -125,20 +123,9 @@ type Utsteder struct {
 	JWKS KeySource
 }
 
-// KeySource finds the public key of a kid; a rate-limited refetch on unknown kid is its matter.
+// KeySource finds the public key of a kid; a rate-limited refetch on unknown kid
+// is its matter. ErrUkjentKid when the issuer has no such key; any other error
+// means that the keys could not be had, and becomes 503.
 type KeySource interface {
 	Key(ctx context.Context, kid string) (any, error)
 }
-
-// Autentisering checks tokens and integrasjon credentials (auth contract §5).
-type Autentisering struct{}
-
-// Login checks a Maskinporten token together with an integrasjon's id and
-// password, as SASL PLAIN on AMQP needs it. feil.Uautentisert otherwise.
-func (a *Autentisering) Login(ctx context.Context, integrasjonID, passord, token string) (Caller, error) {
-	return Caller{}, errNotBuilt
-}
-
-// Request authenticates an HTTP request; Anonym when it carries no Authorization
-// at all. feil.Uautentisert with one uniform message otherwise.
-func (a *Autentisering) Request(r *http.Request) (Caller, error) { return Caller{}, errNotBuilt }
