@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -255,4 +256,26 @@ func newMux(t *testing.T, services ...string) *http.ServeMux {
 		mux.Handle(r.Pattern, r.Handler)
 	}
 	return mux
+}
+
+// TestComponentNamesAreThereOnce keeps names apart that generators make types of.
+func TestComponentNamesAreThereOnce(t *testing.T) {
+	t.Parallel()
+	for _, service := range api.Services() {
+		c := load(t, service).Components
+		seen := map[string]string{}
+		for kind, names := range map[string][]string{
+			"schema":      slices.Collect(maps.Keys(c.Schemas)),
+			"parameter":   slices.Collect(maps.Keys(c.Parameters)),
+			"response":    slices.Collect(maps.Keys(c.Responses)),
+			"requestBody": slices.Collect(maps.Keys(c.RequestBodies)),
+		} {
+			for _, name := range names {
+				if other, ok := seen[name]; ok {
+					t.Errorf("%s: %s is both a %s and a %s", service, name, kind, other)
+				}
+				seen[name] = kind
+			}
+		}
+	}
 }
