@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -76,8 +78,8 @@ func fileName(part string) string {
 	return part + ".bin"
 }
 
-// example returns a value of the schema: its example, its first permitted value, or one made of its members.
-func (d *document) example(s *schema) any {
+// example returns a value of the schema: its example, its first permitted value, or one made of its required members.
+func (d *document) example(s *schema) json.RawMessage {
 	s = d.schema(s)
 	switch {
 	case s.Example != nil:
@@ -85,41 +87,34 @@ func (d *document) example(s *schema) any {
 	case len(s.Enum) > 0:
 		return s.Enum[0]
 	case s.Type == "object":
-		made := map[string]any{}
-		for _, r := range s.Properties {
-			for _, name := range s.Required {
-				if name == r.Key {
-					made[r.Key] = d.example(r.Value)
-				}
+		var members []string
+		for _, p := range s.Properties {
+			if slices.Contains(s.Required, p.Key) {
+				members = append(members, fmt.Sprintf("%q:%s", p.Key, d.example(p.Value)))
 			}
 		}
-		return made
+		return json.RawMessage("{" + strings.Join(members, ",") + "}")
 	default:
-		return "…"
+		return json.RawMessage(`"…"`)
 	}
 }
 
-// text writes an example as it stands in a path, a query or a body.
-func text(example any) string {
-	switch v := example.(type) {
-	case nil:
+// text writes an example as it stands in a path, a query or a body: a string, or the one string of a list, without
+// its quotation marks, anything else as JSON on one line.
+func text(example json.RawMessage) string {
+	var s string
+	if json.Unmarshal(example, &s) == nil {
+		return s
+	}
+	var list []string
+	if json.Unmarshal(example, &list) == nil && len(list) == 1 {
+		return list[0]
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, example) != nil {
 		return ""
-	case string:
-		return v
-	case []any:
-		if len(v) == 1 { // a query parameter that may be repeated
-			if s, ok := v[0].(string); ok {
-				return s
-			}
-		}
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(example); err != nil {
-		return fmt.Sprint(example)
-	}
-	return strings.TrimSpace(b.String())
+	return b.String()
 }
 
 // quote makes one word for a POSIX shell.

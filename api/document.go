@@ -54,7 +54,7 @@ type parameter struct {
 	Required    bool
 	Description string
 	Schema      *schema
-	Example     any
+	Example     json.RawMessage
 }
 
 type requestBody struct {
@@ -71,7 +71,7 @@ type response struct {
 
 type mediaType struct {
 	Schema   *schema
-	Example  any
+	Example  json.RawMessage
 	Encoding map[string]struct{ ContentType string }
 }
 
@@ -84,7 +84,7 @@ type schema struct {
 	Pattern              string
 	Description          string
 	Nullable             bool
-	Enum                 []any
+	Enum                 []json.RawMessage
 	Required             []string
 	Properties           ordered[*schema]
 	AdditionalProperties json.RawMessage
@@ -96,7 +96,7 @@ type schema struct {
 	MinLength            int
 	MaxLength            int
 	Default              any
-	Example              any
+	Example              json.RawMessage
 }
 
 // parse reads a document and puts what its references name in their place, except for schemas, which keep their names.
@@ -219,7 +219,7 @@ func (s *schema) limits() []string {
 	if len(s.Enum) > 0 {
 		var values []string
 		for _, v := range s.Enum {
-			values = append(values, fmt.Sprint(v))
+			values = append(values, text(v))
 		}
 		l = append(l, "one of "+strings.Join(values, ", "))
 	}

@@ -44,6 +44,7 @@ func execute(body, title string, data any, d *document) ([]byte, error) {
 		"callers": d.callers,
 		"named":   func(s *schema) bool { return s.Ref != "" || len(s.AllOf) > 0 },
 		"schema":  d.schema,
+		"text":    text,
 		"pretty":  pretty,
 		"titled":  func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 		"items":   items,
@@ -89,13 +90,10 @@ func (d *document) callers(op *operation) []string {
 }
 
 // pretty writes an example over several lines.
-func pretty(example any) (string, error) {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(example); err != nil {
+func pretty(example json.RawMessage) (string, error) {
+	var b bytes.Buffer
+	if err := json.Indent(&b, example, "", "  "); err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(b.String()), nil
+	return b.String(), nil
 }

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/xml"
 	"html"
 	"io"
@@ -124,6 +126,10 @@ func checkHarmless(t *testing.T, w *httptest.ResponseRecorder) {
 	csp := w.Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || strings.Contains(csp, "unsafe") {
 		t.Errorf("Content-Security-Policy %q", csp)
+	}
+	sum := sha256.Sum256([]byte(between(w.Body.String(), "<style>", "</style>")))
+	if want := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(csp, want) {
+		t.Errorf("the browser refuses the style sheet: %s is not in %s", want, csp)
 	}
 	if m := regexp.MustCompile(`(?i)<script|\son\w+=|\ssrc=|href="(?:https?:)?//|\sstyle=|@import|url\(`).FindString(w.Body.String()); m != "" {
 		t.Errorf("the page has %q", m)

@@ -123,6 +123,7 @@ func TestConforming(t *testing.T) {
 		"several ids":                {method: "DELETE", path: "/digisos/api/v1/" + id + "/" + id + "/filer?filIder=" + id + "&filIder=" + id + "," + id, status: 204},
 		"binary":                     {method: "GET", path: "/digisos/api/v1/dokumentlager-public-key", status: 200, answerType: "application/octet-stream", answer: "\x30\x82"},
 		"any type":                   {method: "GET", path: "/dokumentlager/nedlasting/" + id, status: 200, answerType: "application/pdf", answer: "%PDF", answerHead: http.Header{"Content-Disposition": {`attachment; filename="a.pdf"`}}},
+		"literal in the middle":      {method: "GET", path: "/dokumentlager/nedlasting/niva4/" + id + "?inline=true", status: 200, answerType: "application/pdf", answer: "%PDF", answerHead: http.Header{"Content-Disposition": {`inline; filename="a.pdf"`}}},
 		"trailing slash":             {method: "POST", path: "/dokumentlager/api/v1/" + id + "/kontoer/" + id + "/dokumenter/?kryptert=true", contentType: "multipart/form-data; boundary=x", status: 201, answerHead: http.Header{"Location": {"http://x"}}, answerType: json, answer: `{"id":"` + id + `","dokumentnavn":"a","mimeType":"b","ukryptertStorrelse":null,"kryptertStorrelse":1}`},
 		"HEAD":                       {method: "HEAD", path: "/digisos/api/v1/soknader/soknader", status: 200, answerType: json},
 		"person without integrasjon": {method: "GET", path: "/fiks-io/root/api/v1/kontoer", header: http.Header{"Authorization": {"Bearer x"}}, status: 200, answerType: json, answer: `{"kontoer":[]}`},
