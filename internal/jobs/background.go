@@ -322,6 +322,9 @@ func (e *Engine) dutyDue(ctx context.Context, d *duty) (time.Time, bool) {
 		return d.notBefore, true
 	}
 	due, err := d.Next(ctx)
+	if cut := due.Truncate(time.Microsecond); due.After(cut) {
+		due = cut.Add(time.Microsecond) // the clock's precision
+	}
 	switch {
 	case err != nil:
 		e.dutyFailed(ctx, d, err)
@@ -363,6 +366,6 @@ func (e *Engine) dutyFailed(ctx context.Context, d *duty, err error) {
 		return
 	}
 	d.failures++
-	d.notBefore = e.k.Now().Add(defaultBackoff(d.failures))
+	d.notBefore = e.k.Now().Add(defaultBackoff(d.failures).Truncate(time.Microsecond))
 	e.log.Warn("duty failed", "duty", d.Name, "failures", d.failures, "error", masked(err))
 }
