@@ -68,8 +68,12 @@ func newIdentity(key crypto.Signer, id pkix.AttributeTypeAndValue) identity {
 	check(err)
 	ca, err = x509.ParseCertificate(der)
 	check(err)
+	serial := big.NewInt(0x80_1234_5678) // one for each key
+	if _, isRSA := key.(*rsa.PrivateKey); isRSA {
+		serial = big.NewInt(0x7f_1234_5678)
+	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(0x80_1234_5678),
+		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "BÆRUM KOMMUNE", ExtraNames: []pkix.AttributeTypeAndValue{id}},
 		NotBefore:    signedAt.AddDate(-1, 0, 0), NotAfter: signedAt.AddDate(20, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, SubjectKeyId: []byte{1, 2, 3, 4},
