@@ -4,6 +4,7 @@
 package asice_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -29,6 +30,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"knutepunkt/asice"
+	"knutepunkt/cms"
 )
 
 const (
@@ -99,28 +101,6 @@ func openssl(t *testing.T, args ...string) {
 	}
 }
 
-// The encryption layer is OpenSSL's here, so that this test stands on asice
-// alone. These two functions are the place to put package cms in.
-
-func encrypt(t *testing.T, plain []byte, certificate string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "cipher")
-	openssl(t, "cms", "-encrypt", "-binary", "-stream", "-aes-256-cbc", "-outform", "DER", "-in", write(t, "plain", plain), "-out", path,
-		"-recip", certificate, "-keyopt", "rsa_padding_mode:oaep", "-keyopt", "rsa_oaep_md:sha256", "-keyopt", "rsa_mgf1_md:sha256")
-	return path
-}
-
-func decrypt(t *testing.T, cipher, key string) (plain []byte) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "plain")
-	openssl(t, "cms", "-decrypt", "-binary", "-inform", "DER", "-in", cipher, "-inkey", key, "-out", path)
-	plain, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plain
-}
-
 func write(t *testing.T, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -133,6 +113,7 @@ func write(t *testing.T, name string, content []byte) string {
 // party is an organisation with key, certificate and PKCS #12 store in files.
 type party struct {
 	asice.Key
+	private                crypto.Decrypter // nil if it is for signing only
 	keyPEM, certPEM, store string
 }
 
@@ -161,10 +142,16 @@ func newParty(t *testing.T, key crypto.Signer) party {
 		Key:     asice.Key{Signer: key, Chain: []*x509.Certificate{certificate}},
 		keyPEM:  write(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})),
 		certPEM: write(t, "cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		private: decrypter(key),
 		store:   filepath.Join(t.TempDir(), "store.p12"),
 	}
 	openssl(t, "pkcs12", "-export", "-in", p.certPEM, "-inkey", p.keyPEM, "-name", alias, "-passout", "pass:"+password, "-out", p.store)
 	return p
+}
+
+func decrypter(key crypto.Signer) crypto.Decrypter {
+	d, _ := key.(crypto.Decrypter)
+	return d
 }
 
 func rsaParty(t *testing.T) party {
@@ -185,22 +172,21 @@ func onDisk(t *testing.T) (paths []string) {
 	return paths
 }
 
-func pack(t *testing.T, key asice.Key) []byte {
+// pack writes the files as a container to w.
+func pack(t *testing.T, w io.Writer, key asice.Key) {
 	t.Helper()
-	var b bytes.Buffer
-	w, err := asice.NewWriter(&b, key, asice.WriterOptions{})
+	aw, err := asice.NewWriter(w, key, asice.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		if err := w.Add(f.name, "", bytes.NewReader(f.content)); err != nil {
+		if err := aw.Add(f.name, "", bytes.NewReader(f.content)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	if err := aw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return b.Bytes()
 }
 
 // checkDirectory compares what Java wrote with what was packed.
@@ -224,10 +210,10 @@ func checkDirectory(t *testing.T, dir string) {
 }
 
 // checkContainer reads a container that Java made.
-func checkContainer(t *testing.T, container []byte) {
+func checkContainer(t *testing.T, container io.Reader) {
 	t.Helper()
 	i := 0
-	report, err := asice.Read(bytes.NewReader(container), asice.Options{Strict: true}, func(name string, content io.Reader) error {
+	report, err := asice.Read(container, asice.Options{Strict: true}, func(name string, content io.Reader) error {
 		b, err := io.ReadAll(content)
 		if i < len(files) && (name != files[i].name || !bytes.Equal(b, files[i].content)) {
 			t.Errorf("%s differs", files[i].name)
@@ -245,32 +231,43 @@ func checkContainer(t *testing.T, container []byte) {
 	if !ok || signer.Organisasjonsnummer() != orgno || signer.Digest != crypto.SHA1 {
 		t.Errorf("signer: %+v", signer)
 	}
-	var roots []string
-	for _, f := range report.Files {
-		if f.Rootfile {
-			roots = append(roots, f.Name)
-		}
-	}
-	t.Logf("media types: %q, root files %q", report.Files[0].MimeType, roots)
 }
 
-// TestJavaDecryptsAndUnpacks: ours, encrypted, through the handler that Fiks
-// IO's Java client uses on everything it receives.
+// TestJavaDecryptsAndUnpacks: ours, packed and encrypted in one stream, through
+// the handler that Fiks IO's Java client uses on everything it receives.
 func TestJavaDecryptsAndUnpacks(t *testing.T) {
 	t.Parallel()
 	sender, receiver := rsaParty(t), rsaParty(t)
+	var message bytes.Buffer
+	w, err := cms.NewWriter(&message, receiver.Chain[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack(t, w, sender.Key)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	mustJava(t, "unpack", encrypt(t, pack(t, sender.Key), receiver.certPEM), receiver.store, password, alias, receiver.keyPEM, dir)
+	mustJava(t, "unpack", write(t, "cipher", message.Bytes()), receiver.store, password, alias, receiver.keyPEM, dir)
 	checkDirectory(t, dir)
 }
 
-// TestJavaPacksAndEncrypts: theirs, through decryption and our reader.
+// TestJavaPacksAndEncrypts: theirs, decrypted and read in one stream.
 func TestJavaPacksAndEncrypts(t *testing.T) {
 	t.Parallel()
 	sender, receiver := rsaParty(t), rsaParty(t)
-	out := filepath.Join(t.TempDir(), "out")
-	mustJava(t, append([]string{"pack", out, sender.store, password, alias, receiver.certPEM}, onDisk(t)...)...)
-	checkContainer(t, decrypt(t, out, receiver.keyPEM))
+	path := filepath.Join(t.TempDir(), "out")
+	mustJava(t, append([]string{"pack", path, sender.store, password, alias, receiver.certPEM}, onDisk(t)...)...)
+	message, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer message.Close()
+	r, err := cms.NewReader(message, cms.Key{Private: receiver.private})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkContainer(t, r)
 }
 
 // TestJavaReads: ours, in the clear, signed with RSA and with ECDSA.
@@ -281,8 +278,10 @@ func TestJavaReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]party{"RSA": rsaParty(t), "ECDSA": newParty(t, ec)} {
+		var container bytes.Buffer
+		pack(t, &container, p.Key)
 		dir := t.TempDir()
-		out := mustJava(t, "read", write(t, "c.asice", pack(t, p.Key)), dir)
+		out := mustJava(t, "read", write(t, "c.asice", container.Bytes()), dir)
 		checkDirectory(t, dir)
 		var want []string
 		want = append(want, "root "+files[0].name)
@@ -306,20 +305,40 @@ func TestJavaWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkContainer(t, container)
+	checkContainer(t, bytes.NewReader(container))
 }
 
-// TestBothRefuse: a container changed on its way is refused on both sides.
+// TestBothRefuse: a sound archive with one file exchanged is refused on both
+// sides.
 func TestBothRefuse(t *testing.T) {
 	t.Parallel()
-	sender := rsaParty(t)
-	container := pack(t, sender.Key)
-	i := bytes.Index(container, []byte("%PDF-1.7")) // lies in the open, since PDF is not compressed again
-	container[i] ^= 1
-	if _, err := java(t, "read", write(t, "c.asice", container), "-"); err == nil {
-		t.Error("Java reads it")
+	var container, changed bytes.Buffer
+	pack(t, &container, rsaParty(t).Key)
+	in, err := zip.NewReader(bytes.NewReader(container.Bytes()), int64(container.Len()))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := asice.Read(bytes.NewReader(container), asice.Options{}, nil); !errors.Is(err, asice.ErrFormat) { // the CRC strikes first
+	out := zip.NewWriter(&changed)
+	for _, f := range in.File {
+		if f.Name != files[0].name {
+			if err := out.Copy(f); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		w, err := out.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, `{"tekst":"noe annet"}`)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := java(t, "read", write(t, "c.asice", changed.Bytes()), "-"); err == nil || !strings.Contains(err.Error(), "Mismatching digest") {
+		t.Errorf("Java: %v", err)
+	}
+	if _, err := asice.Read(&changed, asice.Options{}, nil); !errors.Is(err, asice.ErrDigest) {
 		t.Errorf("we: %v", err)
 	}
 }
