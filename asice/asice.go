@@ -11,6 +11,7 @@
 //   - [Open] verifies everything first and gives the files out afterwards. It
 //     needs an io.ReaderAt; where the bytes lie, and whether they lie there in
 //     the clear, is the caller's choice. This package never spools.
+//   - [Extract] puts the files into a new directory, all or nothing.
 //
 // Reading is lenient in form and strict in substance. Accepted is what the
 // Java and .NET libraries of KS write, now and in 2015: a deflated mimetype,

@@ -84,6 +84,7 @@ func NewWriter(w io.Writer, key Key, opt WriterOptions) (*Writer, error) {
 func (w *Writer) writeMimetype() error {
 	h := w.header(mimetypeName)
 	h.Method = zip.Store
+	h.CreatorVersion, h.ReaderVersion = 20, 20
 	h.Comment = "mimetype=" + MediaType
 	h.CRC32 = crc32.ChecksumIEEE([]byte(MediaType))
 	h.CompressedSize64 = uint64(len(MediaType))

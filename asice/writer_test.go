@@ -479,3 +479,31 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkZip64 takes a file of more than 4 GiB through both ways at once,
+// where sizes no longer fit the old fields. It is a benchmark because it takes
+// some seconds.
+func BenchmarkZip64(b *testing.B) {
+	const size = 4<<30 + 12345
+	b.SetBytes(size)
+	for b.Loop() {
+		r, w := io.Pipe()
+		go func() {
+			aw, err := asice.NewWriter(w, ecdsaIdentity().key, asice.WriterOptions{})
+			if err == nil {
+				err = aw.Add("a.pdf", "application/pdf", io.LimitReader(&text{}, size))
+			}
+			if err == nil {
+				err = aw.Add("b.txt", "text/plain", strings.NewReader("b"))
+			}
+			if err == nil {
+				err = aw.Close()
+			}
+			w.CloseWithError(err)
+		}()
+		report, err := asice.Read(r, asice.Options{Strict: true}, nil)
+		if err != nil || len(report.Files) != 2 || report.Files[0].Size != size {
+			b.Fatalf("%d files, %v", len(report.Files), err)
+		}
+	}
+}
