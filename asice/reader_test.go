@@ -423,7 +423,8 @@ func TestReadPassesErrorsOn(t *testing.T) {
 	}
 	// Whatever breaks the stream is told as what it is, not as a bad archive.
 	lost := errors.New("decryption failed")
-	for i := 0; i < len(b); i += 97 {
+	b = pack(t, ecdsaIdentity(), []testFile{{"a.txt", "", []byte("a")}, {"b.pdf", "", []byte("b")}})
+	for i := range b {
 		r := io.MultiReader(bytes.NewReader(b[:i]), &failingReader{lost})
 		if _, err := asice.Read(r, asice.Options{}, nil); !errors.Is(err, lost) || errors.Is(err, asice.ErrFormat) {
 			t.Errorf("cut at %d: %v", i, err)

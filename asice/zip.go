@@ -383,7 +383,7 @@ func (s *scanner) directory(offset int64) error {
 	}
 	for _, e := range s.entries {
 		if !e.listed {
-			return e.fail(wrap(ErrFormat, "not in the directory"))
+			return e.fail(s.broken("not in the directory"))
 		}
 	}
 	return s.end(offset, s.in.n-offset)
