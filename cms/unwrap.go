@@ -71,7 +71,7 @@ func unwrap(oaep, pkcs1 []candidate, n int) ([]byte, error) {
 	if len(pkcs1) == 0 {
 		return nil, ErrDecrypt
 	}
-	return unwrapPKCS1(pkcs1, n)
+	return unwrapPKCS1(pkcs1, n), nil
 }
 
 // unwrapPKCS1 always gives a key, so that nothing tells whether a PKCS#1 v1.5
@@ -79,26 +79,23 @@ func unwrap(oaep, pkcs1 []candidate, n int) ([]byte, error) {
 // substitute replaces the key of a malformed one, and decryption goes on to fail at
 // the padding of the content. All candidates are always tried and the result is
 // chosen in constant time.
-func unwrapPKCS1(cs []candidate, n int) ([]byte, error) {
+func unwrapPKCS1(cs []candidate, n int) []byte {
 	result := make([]byte, n)
 	found := 0
 	for i, c := range cs {
-		key, ok, err := sessionKey(c, n)
-		if err != nil {
-			return nil, err
-		}
+		key, ok := sessionKey(c, n)
 		if i == 0 {
 			copy(result, key) // the substitute, unless ok
 		}
 		subtle.ConstantTimeCopy(ok&^found, result, key)
 		found |= ok
 	}
-	return result, nil
+	return result
 }
 
 // sessionKey unwraps one key. If that fails, it gives a substitute, and ok is 0
 // instead of 1.
-func sessionKey(c candidate, n int) (key []byte, ok int, err error) {
+func sessionKey(c candidate, n int) (key []byte, ok int) {
 	//lint:ignore SA1019 .NET senders encrypt the key like this; the session key mode is the safe one
 	opts := &rsa.PKCS1v15DecryptOptions{SessionKeyLen: n}
 	private, isSoft := c.key.Private.(*rsa.PrivateKey)
@@ -107,17 +104,21 @@ func sessionKey(c candidate, n int) (key []byte, ok int, err error) {
 		a, errA := c.key.Private.Decrypt(rand.Reader, c.rec.encryptedKey, opts)
 		b, errB := c.key.Private.Decrypt(rand.Reader, c.rec.encryptedKey, opts)
 		if errA != nil || errB != nil || len(a) != n {
-			return nil, 0, ErrDecrypt
+			// Too large for the modulus, or a fault of the device that is not to tell
+			// anything about the key.
+			key = make([]byte, n)
+			rand.Read(key) // never fails
+			return key, 0
 		}
-		return a, subtle.ConstantTimeCompare(a, b), nil
+		return a, subtle.ConstantTimeCompare(a, b)
 	}
 	key = substitute(private, c.rec.encryptedKey)[:n]
 	before := append([]byte(nil), key...)
 	//lint:ignore SA1019 as above
 	if err := rsa.DecryptPKCS1v15SessionKey(nil, private, c.rec.encryptedKey, key); err != nil {
-		return before, 0, nil // too large for the modulus, which anyone can see
+		return before, 0 // too large for the modulus, which anyone can see
 	}
-	return key, 1 - subtle.ConstantTimeCompare(key, before), nil
+	return key, 1 - subtle.ConstantTimeCompare(key, before)
 }
 
 // substitute is the key to go on with when an encrypted key is malformed. It is
