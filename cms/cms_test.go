@@ -164,6 +164,7 @@ type wrap struct {
 	label     string
 	nulls     bool
 	broken    bool // encryptedKey that decrypts to nothing
+	quick     bool // encrypted for quickKey
 }
 
 var hashOIDs = map[crypto.Hash]string{
@@ -175,11 +176,10 @@ func (w wrap) encode(indefinite bool, key []byte) []byte {
 	enc := func(tag byte, parts ...[]byte) []byte { return tlv(indefinite, tag, parts...) }
 	var encrypted, alg []byte
 	var err error
+	opts := &rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1, Label: []byte(w.label)}
 	if w.pkcs1 {
-		encrypted, err = rsa.EncryptPKCS1v15(rand.Reader, &w.to.key.PublicKey, key)
 		alg = enc(0x30, oid("1.2.840.113549.1.1.1"), []byte{5, 0})
 	} else {
-		opts := &rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1, Label: []byte(w.label)}
 		var params [][]byte
 		hashID := func(h crypto.Hash) []byte {
 			if w.nulls {
@@ -198,8 +198,15 @@ func (w wrap) encode(indefinite bool, key []byte) []byte {
 		if w.label != "" {
 			params = append(params, enc(0xA2, enc(0x30, oid("1.2.840.113549.1.1.9"), tlv(false, 0x04, []byte(w.label)))))
 		}
-		encrypted, err = rsa.EncryptOAEPWithOptions(rand.Reader, &w.to.key.PublicKey, key, opts)
 		alg = enc(0x30, oid("1.2.840.113549.1.1.7"), enc(0x30, params...))
+	}
+	switch public := w.to.cert.PublicKey.(*rsa.PublicKey); {
+	case w.quick:
+		encrypted = quickEncrypt(key)
+	case w.pkcs1:
+		encrypted, err = rsa.EncryptPKCS1v15(rand.Reader, public, key)
+	default:
+		encrypted, err = rsa.EncryptOAEPWithOptions(rand.Reader, public, key, opts)
 	}
 	if err != nil {
 		panic(err)
