@@ -28,8 +28,8 @@ type Reader struct {
 
 // NewReader reads the header of the message in r and finds the content key with
 // the first of the keys that can. OAEP recipients are preferred to PKCS#1 v1.5
-// ones. It makes at most 64 private key operations, also when keys without
-// certificates meet a message with many recipients.
+// ones. It tries at most 64 pairs of a key and a recipient, so that a message with
+// many recipients costs little when keys come without certificates.
 //
 // Errors: ErrFormat, ErrUnsupported, ErrNoRecipient, ErrDecrypt, errors of r, or
 // that a key is not usable. A wrong key without certificate gives ErrDecrypt here
@@ -75,7 +75,10 @@ func NewReader(r io.Reader, keys ...Key) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cms: %w", err)
 	}
-	return z, d.openContent(content)
+	if err := d.openContent(content); err != nil {
+		return nil, err
+	}
+	return z, nil
 }
 
 // Header is what the message tells of itself.
@@ -191,9 +194,13 @@ func (z *Reader) fillGCM() {
 			z.err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxGCM)
 			return
 		}
-		// One more than the limit, to see the end of content that has just its size,
-		// and room for the tag.
-		grown := make([]byte, len(buf), min(2*cap(buf), MaxGCM+1+16))
+		// At the limit there is room for one byte more, to see that the content ends,
+		// and for the tag.
+		size := 2 * cap(buf)
+		if size > MaxGCM/2 {
+			size = MaxGCM + 1 + 16
+		}
+		grown := make([]byte, len(buf), size)
 		copy(grown, buf)
 		buf = grown
 	}
