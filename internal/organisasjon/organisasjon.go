@@ -5,14 +5,19 @@ package organisasjon
 
 import (
 	"context"
-	"errors"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
-	"knutepunkt/internal/auth"
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/audit"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/store"
 )
-
-var errNotBuilt = errors.New("not built")
 
 // Types of ressurser (auth contract §10).
 const (
@@ -60,85 +65,89 @@ type Ressurs struct {
 	ID, Forelder, Type, Navn string
 }
 
-// Service is the model with its rules.
-type Service struct{}
-
-// OpprettOrganisasjon stores an organisation and its ressurs under the root. An
-// empty ID is filled. feil.Konflikt when id, org.nr or kommunenummer is taken.
-func (s *Service) OpprettOrganisasjon(ctx context.Context, tx *store.Tx, o Organisasjon) (Organisasjon, error) {
-	return o, errNotBuilt
+// Tilgang is a grant: aktor holds privilegium on a ressurs and all below it.
+type Tilgang struct {
+	Aktor       string // an integrasjon's UUID, or a fødselsnummer: never log it
+	Privilegium string
+	Ressurs     string
 }
 
-// Organisasjon finds one by id; feil.IkkeFunnet.
-func (s *Service) Organisasjon(ctx context.Context, id string) (Organisasjon, error) {
-	return Organisasjon{}, errNotBuilt
+// Logger is the audit log: grants, revocations and new passwords are written to
+// it in the transaction that makes them.
+type Logger interface {
+	Logg(ctx context.Context, tx *store.Tx, h audit.Hendelse) error
 }
 
-// Kommune finds the organisation of a kommunenummer; feil.IkkeFunnet.
-func (s *Service) Kommune(ctx context.Context, kommunenummer string) (Organisasjon, error) {
-	return Organisasjon{}, errNotBuilt
+// The kinds of organisations that can be made.
+var organisasjonstyper = []string{
+	"KOMMUNE", "FYLKESKOMMUNE", "KOMMUNAL_VIRKSOMHET", "KOMMUNAL_VIRKSOMHET_IKS",
+	"STATLIG_VIRKSOMHET", "LEVERANDOR", "PRIVAT_VIRKSOMHET",
 }
 
-// TaIBruk makes the ressurs of a service for an organisation (type one of
-// TypeDigisos, …) and returns its id; the same id when it was there already.
-func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste string) (string, error) {
-	return "", errNotBuilt
+var (
+	orgnrRE       = regexp.MustCompile(`^[0-9]{9}$`)
+	kommuneRE     = regexp.MustCompile(`^[0-9]{4}$`)
+	fnrRE         = regexp.MustCompile(`^[0-9]{11}$`)
+	maskinnavnRE  = regexp.MustCompile(`^[0-9A-Z_.]{1,100}$`) // privileges, types and codes
+	integrasjonRE = regexp.MustCompile(`^[A-Za-zæøåÆØÅ0-9_.,/\- ]{1,200}$`)
+)
+
+// Validate tells what is wrong (auth contract §9.3); feil.Ugyldig.
+func (o Organisasjon) Validate() error {
+	switch {
+	case !erUUID(o.ID):
+		return feil.Ny(feil.Ugyldig, "Organisasjonens id må være en UUID")
+	case !gyldigNavn(o.Navn):
+		return feil.Ny(feil.Ugyldig, "Organisasjonens navn må ha 2–200 tegn: bokstaver, tall, mellomrom inni og vanlige skilletegn")
+	case !slices.Contains(organisasjonstyper, o.Type):
+		return feil.Ny(feil.Ugyldig, "Ukjent organisasjonstype; bruk en av %s", strings.Join(organisasjonstyper, ", "))
+	case o.Kommunenummer != "" && !kommuneRE.MatchString(o.Kommunenummer):
+		return feil.Ny(feil.Ugyldig, "Kommunenummer må ha 4 sifre")
+	case o.Orgnr != "" && !orgnrRE.MatchString(o.Orgnr):
+		return feil.Ny(feil.Ugyldig, "Organisasjonsnummer må ha 9 sifre")
+	}
+	return nil
 }
 
-// TjenesteRessurs finds the ressurs of an organisation's service; feil.IkkeFunnet.
-func (s *Service) TjenesteRessurs(ctx context.Context, fiksOrgID, tjeneste string) (string, error) {
-	return "", errNotBuilt
+// Validate tells what is wrong (auth contract §9.2); feil.Ugyldig.
+func (i Integrasjon) Validate() error {
+	ugyldigPrivilegium := func(p string) bool { return !maskinnavnRE.MatchString(p) }
+	switch {
+	case !erUUID(i.ID):
+		return feil.Ny(feil.Ugyldig, "Integrasjonens id må være en UUID")
+	case !orgnrRE.MatchString(i.AutorisertOrgnr):
+		return feil.Ny(feil.Ugyldig, "autorisertOrgnr må ha 9 sifre")
+	case !integrasjonRE.MatchString(i.Navn):
+		return feil.Ny(feil.Ugyldig, "Integrasjonens navn må ha 1–200 tegn: bokstaver, tall, mellomrom og _ . , / -")
+	case i.Global && (i.FiksOrgID != "" || !maskinnavnRE.MatchString(i.Kode)):
+		return feil.Ny(feil.Ugyldig, "En global integrasjon har ingen organisasjon, og en kode av A–Z, 0–9, _ og punktum")
+	case !i.Global && (!erUUID(i.FiksOrgID) || i.Kode != "" || len(i.ForespurtePrivilegier) > 0):
+		return feil.Ny(feil.Ugyldig, "En lokal integrasjon har en organisasjon, og verken kode eller forespurte privilegier")
+	case slices.ContainsFunc(i.ForespurtePrivilegier, ugyldigPrivilegium):
+		return feil.Ny(feil.Ugyldig, "Et forespurt privilegium er ikke et gyldig navn")
+	case utf8.RuneCountInString(i.Beskrivelse) > 4000:
+		return feil.Ny(feil.Ugyldig, "Beskrivelsen er for lang (høyst 4000 tegn)")
+	}
+	return nil
 }
 
-// OpprettRessurs adds a node (a konto, say) under its parent. feil.IkkeFunnet
-// for an unknown parent, feil.Konflikt for a taken id.
-func (s *Service) OpprettRessurs(ctx context.Context, tx *store.Tx, r Ressurs) error {
-	return errNotBuilt
+// Validate tells what is wrong; feil.Ugyldig.
+func (r Ressurs) Validate() error {
+	if !erUUID(r.ID) || !erUUID(r.Forelder) || !maskinnavnRE.MatchString(r.Type) || utf8.RuneCountInString(r.Navn) > 200 {
+		return feil.Ny(feil.Ugyldig, "En ressurs trenger id og forelder (UUID), en type av A–Z, 0–9, _ og punktum, og et navn på høyst 200 tegn")
+	}
+	return nil
 }
 
-// OpprettIntegrasjon stores an integrasjon; an empty ID is filled.
-func (s *Service) OpprettIntegrasjon(ctx context.Context, tx *store.Tx, i Integrasjon) (Integrasjon, error) {
-	return i, errNotBuilt
+// erUUID tells whether s is a UUID in its canonical form.
+func erUUID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
 }
 
-// LagPassord makes a new password (shown once, 43 characters of A–Z a–z 0–9 - _).
-// The former one stays valid for overlapp (0: it ends at once).
-func (s *Service) LagPassord(ctx context.Context, tx *store.Tx, integrasjonID string, overlapp time.Duration) (string, error) {
-	return "", errNotBuilt
-}
-
-// SettPassord sets a given password; for seeding the sandbox only.
-func (s *Service) SettPassord(ctx context.Context, tx *store.Tx, integrasjonID, passord string) error {
-	return errNotBuilt
-}
-
-// Autentiser implements auth.Integrasjoner.
-func (s *Service) Autentiser(ctx context.Context, integrasjonID, passord string) (auth.Autentisert, error) {
-	return auth.Autentisert{}, errNotBuilt
-}
-
-// GiTilgang grants a privilege on a ressurs to an aktor (integrasjon UUID or
-// fnr; a fnr is stored as keyed hash and sealed). Idempotent. The grant is audited.
-func (s *Service) GiTilgang(ctx context.Context, tx *store.Tx, av auth.Caller, aktor, privilegium, ressursID string) error {
-	return errNotBuilt
-}
-
-// GiTypeTilgang grants a privilege on every ressurs of a type.
-func (s *Service) GiTypeTilgang(ctx context.Context, tx *store.Tx, av auth.Caller, aktor, privilegium, ressursType string) error {
-	return errNotBuilt
-}
-
-// TrekkTilgang revokes a grant; nil when there was none.
-func (s *Service) TrekkTilgang(ctx context.Context, tx *store.Tx, av auth.Caller, aktor, privilegium, ressursID string) error {
-	return errNotBuilt
-}
-
-// Har implements auth.Autorisasjon.
-func (s *Service) Har(ctx context.Context, aktor, privilegium, ressursID string) (bool, error) {
-	return false, errNotBuilt
-}
-
-// HarNoen implements auth.Autorisasjon.
-func (s *Service) HarNoen(ctx context.Context, aktor, privilegium string) (bool, error) {
-	return false, errNotBuilt
+func gyldigNavn(s string) bool {
+	n := utf8.RuneCountInString(s)
+	return n >= 2 && n <= 200 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(" ,.!?-:;/\\'()&+*=%§", c)
+	})
 }

@@ -1,0 +1,211 @@
+package organisasjon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/audit"
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/keys"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/store"
+)
+
+// Service is the model with its rules. It implements auth.Integrasjoner and
+// auth.Autorisasjon.
+type Service struct {
+	db     *store.DB
+	ring   *keys.Ring
+	klokke klokke.Klokke
+	logger Logger
+
+	innlogget cache[[32]byte, innlogging]
+	tilgang   cache[tilgangNokkel, bool]
+	argon     chan struct{} // how many slow hashes are computed at a time
+}
+
+var (
+	_ auth.Integrasjoner = (*Service)(nil)
+	_ auth.Autorisasjon  = (*Service)(nil)
+)
+
+// New makes the service. logger must not be nil: grants are always audited.
+func New(db *store.DB, ring *keys.Ring, k klokke.Klokke, logger Logger) *Service {
+	return &Service{db: db, ring: ring, klokke: k, logger: logger, argon: make(chan struct{}, 2)}
+}
+
+// OpprettOrganisasjon stores an organisation and its ressurs under the root. An
+// empty ID is filled. feil.Konflikt when id, org.nr or kommunenummer is taken.
+func (s *Service) OpprettOrganisasjon(ctx context.Context, tx *store.Tx, o Organisasjon) (Organisasjon, error) {
+	if o.ID == "" {
+		o.ID = uuid.NewString()
+	}
+	if o.Opprettet.IsZero() {
+		o.Opprettet = s.klokke.Now()
+	}
+	if err := o.Validate(); err != nil {
+		return o, err
+	}
+	err := insertOrganisasjon(ctx, tx, o)
+	if store.IsUnique(err) {
+		return o, feil.Ny(feil.Konflikt, "En organisasjon med samme id, organisasjonsnummer eller kommunenummer finnes allerede").Med(err)
+	} else if err != nil {
+		return o, fmt.Errorf("storing an organisation: %w", err)
+	}
+	return o, s.OpprettRessurs(ctx, tx, Ressurs{ID: o.ID, Forelder: RotID, Type: TypeOrganisasjon, Navn: o.Navn})
+}
+
+// Organisasjon finds one by id; feil.IkkeFunnet.
+func (s *Service) Organisasjon(ctx context.Context, id string) (Organisasjon, error) {
+	return enOrganisasjon(ctx, s.db.Read(), "id", id)
+}
+
+// Kommune finds the organisation of a kommunenummer; feil.IkkeFunnet.
+func (s *Service) Kommune(ctx context.Context, kommunenummer string) (Organisasjon, error) {
+	if kommunenummer == "" {
+		return Organisasjon{}, ikkeFunnet("Organisasjonen")
+	}
+	return enOrganisasjon(ctx, s.db.Read(), "kommunenummer", kommunenummer)
+}
+
+// Organisasjoner lists all, by name.
+func (s *Service) Organisasjoner(ctx context.Context) ([]Organisasjon, error) {
+	return selectOrganisasjoner(ctx, s.db.Read(), "ORDER BY navn, id")
+}
+
+// TaIBruk makes the ressurs of a service for an organisation (type one of
+// TypeDigisos, …) and returns its id; the same id when it was there already.
+func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste string) (string, error) {
+	if !strings.HasPrefix(tjeneste, "TJENESTE_") {
+		return "", feil.Ny(feil.Ugyldig, "Ukjent tjeneste")
+	}
+	id, err := tjenesteRessurs(ctx, tx, fiksOrgID, tjeneste)
+	if !feil.Er(err, feil.IkkeFunnet) {
+		return id, err
+	}
+	org, err := enRessurs(ctx, tx, fiksOrgID)
+	if err != nil {
+		return "", err
+	}
+	if org.Type != TypeOrganisasjon {
+		return "", ikkeFunnet("Organisasjonen")
+	}
+	r := Ressurs{ID: uuid.NewString(), Forelder: fiksOrgID, Type: tjeneste, Navn: tjeneste}
+	return r.ID, s.opprettRessurs(ctx, tx, r, true)
+}
+
+// TjenesteRessurs finds the ressurs of an organisation's service; feil.IkkeFunnet.
+func (s *Service) TjenesteRessurs(ctx context.Context, fiksOrgID, tjeneste string) (string, error) {
+	return tjenesteRessurs(ctx, s.db.Read(), fiksOrgID, tjeneste)
+}
+
+// OpprettRessurs adds a node (a konto, say) under its parent. feil.IkkeFunnet
+// for an unknown parent, feil.Konflikt for a taken id.
+func (s *Service) OpprettRessurs(ctx context.Context, tx *store.Tx, r Ressurs) error {
+	return s.opprettRessurs(ctx, tx, r, false)
+}
+
+func (s *Service) opprettRessurs(ctx context.Context, tx *store.Tx, r Ressurs, entydig bool) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	if _, err := enRessurs(ctx, tx, r.Forelder); err != nil {
+		return err
+	}
+	err := insertRessurs(ctx, tx, r, entydig)
+	if store.IsUnique(err) {
+		return feil.Ny(feil.Konflikt, "Ressursen finnes allerede").Med(err)
+	} else if err != nil {
+		return fmt.Errorf("storing a ressurs: %w", err)
+	}
+	tx.OnCommit(s.tilgang.clear) // a "no" for this id may have been kept
+	return nil
+}
+
+// Ressurs finds a node; feil.IkkeFunnet.
+func (s *Service) Ressurs(ctx context.Context, id string) (Ressurs, error) {
+	return enRessurs(ctx, s.db.Read(), id)
+}
+
+// Barn lists the nodes right below one, by type and name; of one type when
+// ressursType is not "".
+func (s *Service) Barn(ctx context.Context, id, ressursType string) ([]Ressurs, error) {
+	return barn(ctx, s.db.Read(), id, ressursType)
+}
+
+// OpprettIntegrasjon stores an integrasjon; an empty ID is filled.
+// feil.IkkeFunnet for an unknown organisation, feil.Konflikt when id or code is taken.
+func (s *Service) OpprettIntegrasjon(ctx context.Context, tx *store.Tx, i Integrasjon) (Integrasjon, error) {
+	if i.ID == "" {
+		i.ID = uuid.NewString()
+	}
+	if i.Opprettet.IsZero() {
+		i.Opprettet = s.klokke.Now()
+	}
+	if err := i.Validate(); err != nil {
+		return i, err
+	}
+	if !i.Global {
+		if _, err := enOrganisasjon(ctx, tx, "id", i.FiksOrgID); err != nil {
+			return i, err
+		}
+	}
+	err := insertIntegrasjon(ctx, tx, i)
+	if store.IsUnique(err) {
+		return i, feil.Ny(feil.Konflikt, "En integrasjon med samme id eller kode finnes allerede").Med(err)
+	} else if err != nil {
+		return i, fmt.Errorf("storing an integrasjon: %w", err)
+	}
+	return i, nil
+}
+
+// Integrasjon finds one that is not deleted; feil.IkkeFunnet.
+func (s *Service) Integrasjon(ctx context.Context, id string) (Integrasjon, error) {
+	return enIntegrasjon(ctx, s.db.Read(), id)
+}
+
+// Integrasjoner lists an organisation's own and all global ones that are not
+// deleted, by name.
+func (s *Service) Integrasjoner(ctx context.Context, fiksOrgID string) ([]Integrasjon, error) {
+	return selectIntegrasjoner(ctx, s.db.Read(), "slettet = 0 AND (fiks_org = $1 OR global = 1) ORDER BY navn, id", fiksOrgID)
+}
+
+// SlettIntegrasjon deletes an integrasjon with its passwords and all its
+// grants, and audits it. It can't log in from the commit on (on other nodes
+// within cacheTid). feil.IkkeFunnet.
+func (s *Service) SlettIntegrasjon(ctx context.Context, tx *store.Tx, av auth.Caller, id string) error {
+	i, err := enIntegrasjon(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if err := slettIntegrasjon(ctx, tx, id, s.klokke.Now()); err != nil {
+		return fmt.Errorf("deleting an integrasjon: %w", err)
+	}
+	tx.OnCommit(s.innlogget.clear)
+	tx.OnCommit(s.tilgang.clear)
+	return s.logg(ctx, tx, audit.Hendelse{Principal: av, FiksOrg: i.FiksOrgID, Handling: "INTEGRASJON_SLETTET", Payload: id})
+}
+
+// logg writes an audit event with what is common to all of this room.
+func (s *Service) logg(ctx context.Context, tx *store.Tx, h audit.Hendelse) error {
+	h.RequestID = httpx.RequestID(ctx)
+	if err := s.logger.Logg(ctx, tx, h); err != nil {
+		return fmt.Errorf("auditing: %w", err)
+	}
+	return nil
+}
+
+func ikkeFunnet(hva string) error { return feil.Ny(feil.IkkeFunnet, "%s finnes ikke", hva) }
+
+var errCorrupt = errors.New("a stored value cannot be read")
+
+// cacheTid is how long this node trusts what it has looked up. Its own writes
+// end that at once; what another node writes is seen after this time.
+const cacheTid = 30 * time.Second
