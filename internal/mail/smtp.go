@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,7 @@ type SMTPConfig struct {
 type smtpTransport struct {
 	host    string
 	options []gomail.Option
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // SMTP makes the Transport that hands e-mail to a server. Each message has a
@@ -52,6 +55,8 @@ func SMTP(c SMTPConfig) (Transport, error) {
 	if c.TLSConfig != nil {
 		options = append(options, gomail.WithTLSConfig(c.TLSConfig))
 	}
+	plain := &net.Dialer{Timeout: c.Timeout}
+	t := &smtpTransport{host: c.Host, dial: plain.DialContext}
 	port := 587
 	switch c.TLS {
 	case "", TLSPaakrevd:
@@ -60,7 +65,15 @@ func SMTP(c SMTPConfig) (Transport, error) {
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
 	case TLSImplisitt:
 		port = 465
+		config := &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.TLSConfig != nil {
+			config = c.TLSConfig.Clone()
+		}
+		if config.ServerName == "" {
+			config.ServerName = c.Host
+		}
 		options = append(options, gomail.WithSSL())
+		t.dial = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
 	case TLSIngen:
 		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
 	default:
@@ -77,7 +90,8 @@ func SMTP(c SMTPConfig) (Transport, error) {
 	if _, err := gomail.NewClient(c.Host, options...); err != nil {
 		return nil, fmt.Errorf("mail: SMTP configuration: %w", err)
 	}
-	return &smtpTransport{host: c.Host, options: options}, nil
+	t.options = options
+	return t, nil
 }
 
 // Send hands m to the server. What the server answers may repeat an address, so
@@ -97,7 +111,19 @@ func (t *smtpTransport) Send(ctx context.Context, m Melding) error {
 	msg.Subject(m.Subject)
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 
-	client, err := gomail.NewClient(t.host, t.options...)
+	// The client leaves the connection open when a server does not offer what is
+	// required, so we see to its end ourselves.
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close()
+		}
+	}()
+	dial := gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		conn, err = t.dial(ctx, network, address)
+		return conn, err
+	})
+	client, err := gomail.NewClient(t.host, append(slices.Clip(t.options), dial)...)
 	if err != nil {
 		return fmt.Errorf("smtp: %w", err)
 	}
