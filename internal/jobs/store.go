@@ -67,7 +67,7 @@ type lease struct {
 func claim(ctx context.Context, tx *store.Tx, kind string, now time.Time, limit int, l lease) (js []Job, next int64, err error) {
 	js, err = list(ctx, tx, `UPDATE jobs SET state = 'running', attempt = attempt + 1, lease_until = $4, lease_owner = $5
 		WHERE id IN (SELECT j.id FROM jobs j WHERE j.state = 'waiting' AND j.kind = $1 AND j.run_at <= $2 AND `+free+`
-			ORDER BY j.run_at, j.id LIMIT $3)
+			ORDER BY j.run_at, j.id LIMIT $3 + 0)
 		RETURNING `+columns, kind, store.Micros(now), limit, store.Micros(l.until), l.owner)
 	if err != nil {
 		return nil, 0, fmt.Errorf("claiming: %w", err)

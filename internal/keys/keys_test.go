@@ -70,7 +70,7 @@ func TestSealOpen(t *testing.T) {
 	b := newBench(t)
 	for _, plain := range []string{"", "x", "29820399118", strings.Repeat("lang ", 100_000)} {
 		sealed := seal(t, b.ring, "a:1", plain)
-		if plain != "" && bytes.Contains(sealed, []byte(plain)) {
+		if len(plain) > 8 && bytes.Contains(sealed, []byte(plain)) {
 			t.Error("it can be read")
 		}
 		if bytes.Equal(sealed, seal(t, b.ring, "a:1", plain)) {

@@ -6,7 +6,10 @@
 // Rules that keep one text for both engines: $n placeholders; ids as text
 // (UUID, lower case); times as bigint microseconds UTC (Micros, Time); bool as
 // integer 0/1; JSON as text that is never queried inside; ON CONFLICT and
-// RETURNING are allowed, the order of RETURNING is not relied upon.
+// RETURNING are allowed, the order of RETURNING is not relied upon. Content is
+// bytea. Write LIMIT with a number or as "LIMIT $n + 0": for a bare "LIMIT $n"
+// SQLite compiles the statement anew at every run, which costs more than
+// running it.
 package store
 
 import (
