@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -119,7 +118,8 @@ func (h HTTP) lastOpp(w http.ResponseWriter, r *http.Request) error {
 		return feil.Ny(feil.Ugyldig, "Dokumentet er tomt")
 	}
 	// The request must end as multipart does: a cut one is not a whole document.
-	if _, err := deler.NextPart(); !errors.Is(err, io.EOF) {
+	// Only a bare io.EOF says so; a wrapped one is a request that was cut.
+	if _, err := deler.NextPart(); err != io.EOF { //nolint:errorlint // see above
 		return feil.Ny(feil.Ugyldig, "Forespørselen er avkortet, eller har flere deler enn metadata og dokument").Med(err)
 	}
 	err = h.Service.db.Write(ctx, func(tx *store.Tx) error {
