@@ -237,11 +237,15 @@ var scenarios = []scenario{
 	// 10 and the table of §6.3, with class and method ids.
 	{name: "errors that close the channel", run: func(s *session) {
 		q, foreign := s.NewQueue(s), s.ForeignQueue(s)
-		const missing = "fiksio.konto.00000000-0000-0000-0000-000000000000"
+		const missing = "fiksio.konto.e0000000-0000-0000-0000-000000000000"
 		r := openRaw(s, s.Addr, s.Owner, 0)
 		try := func(what string, class, method uint16, args ...any) {
 			r.open(1)
 			r.send(1, class, method, args...)
+			if class == 60 && method == 40 { // RabbitMQ looks when all of it has come
+				r.frame(2, 1, []byte{0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0})
+				r.frame(3, 1, []byte("x"))
+			}
 			got := strings.NewReplacer(q, "QUEUE", foreign, "FOREIGN", missing, "MISSING").Replace(r.next())
 			s.note("%s: %s", what, got)
 			if strings.HasPrefix(got, "20.40") {
@@ -363,7 +367,7 @@ var scenarios = []scenario{
 				got = regexp.MustCompile(`"([A-Z_]+).*"`).ReplaceAllString(got, "$1")
 			}
 			s.note("%s: %s", what, got)
-			r.send(0, 10, 51)
+			_, _ = r.nc.Write([]byte{1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xCE}) // close-ok, unless the peer is gone already
 			s.note("then %s", r.next())
 		}
 		consume := []any{uint16(0), short(q), short("same"), uint8(0), tab{}}
@@ -379,7 +383,6 @@ var scenarios = []scenario{
 		try("body without publish", true, func(r *raw) { r.frame(3, 1, []byte("x")) })
 		try("header without publish", true, func(r *raw) { r.frame(2, 1, make([]byte, 14)) })
 		try("frame without end", false, func(r *raw) { r.write([]byte{1, 0, 1, 0, 0, 0, 4, 0, 60, 0, 10, 0}) })
-		try("frame too large", false, func(r *raw) { r.write([]byte{1, 0, 1, 0, 2, 0, 0}) })
 	}, want: []string{
 		`same consumer tag: 10.50 530 "NOT_ALLOWED - attempt to reuse consumer tag 'same'" (60/20)`, "then closed",
 		`prefetch size: 10.50 540 "NOT_IMPLEMENTED - prefetch_size!=0 (1)" (60/10)`, "then closed",
@@ -389,7 +392,6 @@ var scenarios = []scenario{
 		`body without publish: 10.50 505 "UNEXPECTED_FRAME - expected method frame, got non method frame instead" (0/0)`, "then closed",
 		`header without publish: 10.50 505 "UNEXPECTED_FRAME - expected method frame, got non method frame instead" (0/0)`, "then closed",
 		`frame without end: 10.50 501 FRAME_ERROR (0/0)`, "then closed",
-		`frame too large: 10.50 501 FRAME_ERROR (0/0)`, "then closed",
 	}},
 	{name: "garbage", run: func(s *session) {
 		try := func(what string, do func(r *raw)) {
@@ -401,6 +403,7 @@ var scenarios = []scenario{
 		try("unknown method", func(r *raw) { r.send(1, 60, 99) })
 		try("arguments cut short", func(r *raw) { r.send(1, 60, 80, uint8(0)) })
 		try("unknown frame type", func(r *raw) { r.frame(7, 1, nil) })
+		try("frame too large", func(r *raw) { r.frame(1, 1, make([]byte, 131072)) })
 		try("transactions", func(r *raw) { r.send(1, 90, 10) })
 		try("flow off", func(r *raw) { r.send(1, 20, 20, uint8(0)) })
 		try("flow on", func(r *raw) { r.send(1, 20, 20, uint8(1)) })
@@ -408,6 +411,7 @@ var scenarios = []scenario{
 		"unknown method: 10.50 503 … (60/99)",
 		"arguments cut short: 10.50 502 … (60/80)",
 		"unknown frame type: 10.50 501 … (0/0)",
+		"frame too large: 10.50 501 … (0/0)",
 		"transactions: 10.50 540 … (90/10)",
 		"flow off: 20.21",
 		"flow on: 20.21",
@@ -415,10 +419,11 @@ var scenarios = []scenario{
 		"unknown method: closed",
 		"arguments cut short: 10.50 501 … (60/80)",
 		"unknown frame type: 10.50 501 … (0/0)",
+		"frame too large: closed",
 		"transactions: 90.11",
 		"flow off: 10.50 540 … (20/20)",
 		"flow on: 20.21",
-	}, why: "RabbitMQ has transactions, no flow, and hangs up on unknown methods without a word; AMQP asks for 503, and for 502 when arguments do not parse"},
+	}, why: "RabbitMQ has transactions, no flow, and hangs up on unknown methods and large frames without a word; AMQP asks for 503, and for 502 when arguments do not parse"},
 	{name: "new secret", run: func(s *session) {
 		r := openRaw(s, s.Addr, s.Owner, 0)
 		r.send(0, 10, 70, long("hemmelig nyttToken"), short("renewed"))
