@@ -131,17 +131,13 @@ type Melding struct {
 	kropp []byte // a small body
 }
 
-// Kringkaster is the AMQP listener as this package sees it.
+// Kringkaster is the AMQP listener as this package sees it (amqp.Listener).
 type Kringkaster interface {
-	// Notify tells that messages became visible in a queue.
 	Notify(queue string)
-	// Consumers counts the consumers of a queue.
 	Consumers(queue string) int
-	// Disconnect closes the connections that consume from the queue (320).
-	Disconnect(queue string)
-	// Withdraw calls fn with those of seqs that no consumer holds, and keeps them
-	// from being handed out while fn runs; with fn's error they stay in the queue.
-	Withdraw(queue string, seqs []int64, fn func(seqs []int64) error) error
+	Held(queue string) []int64
+	DisconnectQueue(queue string)
+	Withdraw(queue string, seqs []int64, remove func(free []int64) error) error
 }
 
 // Deps are what the service stands on. All are required but HodeBare and Log.
@@ -169,6 +165,8 @@ type Service struct {
 	kring   Kringkaster
 	lyttere map[string]func(context.Context, *store.Tx, Melding) error
 	nr      sync.Map // konto id → nr; never changes
+
+	internLas sync.Map // konto id → *sync.Mutex: one at a time consumes it
 
 	utlop utlopstid
 }
@@ -220,11 +218,12 @@ func (s *Service) kringkaster() Kringkaster {
 // ingenKringkaster stands in when no listener runs: nobody consumes or holds anything.
 type ingenKringkaster struct{}
 
-func (ingenKringkaster) Notify(string)        {}
-func (ingenKringkaster) Consumers(string) int { return 0 }
-func (ingenKringkaster) Disconnect(string)    {}
-func (ingenKringkaster) Withdraw(_ string, seqs []int64, fn func([]int64) error) error {
-	return fn(seqs)
+func (ingenKringkaster) Notify(string)          {}
+func (ingenKringkaster) Consumers(string) int   { return 0 }
+func (ingenKringkaster) Held(string) []int64    { return nil }
+func (ingenKringkaster) DisconnectQueue(string) {}
+func (ingenKringkaster) Withdraw(_ string, seqs []int64, remove func([]int64) error) error {
+	return remove(seqs)
 }
 
 const koPrefiks = "fiksio.konto."
@@ -242,6 +241,12 @@ func (s *Service) Lytt(kontoID string, fn func(ctx context.Context, tx *store.Tx
 		panic(fmt.Sprintf("fiksio: konto %s has a listener already", kontoID))
 	}
 	s.lyttere[kontoID] = fn
+}
+
+func (s *Service) lytter(kontoID string) func(context.Context, *store.Tx, Melding) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lyttere[kontoID]
 }
 
 // Apne opens the payload of a message (ciphertext for the mottaker, as it was

@@ -147,7 +147,7 @@ func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *sto
 			return err
 		}
 		if varAktiv && !k.Aktiv {
-			tx.OnCommit(func() { go s.kringkaster().Disconnect(Ko(id)) })
+			tx.OnCommit(func() { go s.kringkaster().DisconnectQueue(Ko(id)) })
 		}
 		k.SistEndret, k.SistEndretAv = s.Klokke.Now(), av
 		return s.lagreKonto(ctx, tx, k)
@@ -239,7 +239,7 @@ func (s *Service) SlettKonto(ctx context.Context, id, av string) error {
 			s.minne.glem(Ko(id))
 			s.utlop.nullstill()
 			go func() {
-				s.kringkaster().Disconnect(Ko(id))
+				s.kringkaster().DisconnectQueue(Ko(id))
 				s.Jobs.Wake(plikt)
 			}()
 		})

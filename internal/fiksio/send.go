@@ -39,8 +39,8 @@ const (
 // Nyttelast is a payload that was received and stored but not yet sent.
 type Nyttelast struct {
 	storrelse int64
-	kropp     []byte                   // up to maksIRad
-	blob      *blob.Writer             // up to MaxInline
+	kropp     []byte                    // up to maksIRad
+	blob      *blob.Writer              // up to MaxInline
 	dokument  *dokumentlager.Opplasting // above
 }
 
@@ -296,8 +296,10 @@ func (s *Service) apneNyttelast(ctx context.Context, q store.Queryer, m Melding)
 // amqpMelding is the message as the listener delivers it (contract §6.4).
 func amqpMelding(ko string, m Melding) amqp.Message {
 	h := make([]amqp.Header, 0, 7+len(m.Headere))
-	h = append(h, amqp.Header{Name: "melding-id", Value: m.MeldingID},
-		amqp.Header{Name: "type", Value: m.Type}, amqp.Header{Name: "avsender-id", Value: m.AvsenderKontoID})
+	if m.Type != "" { // empty when it was published (see Publiserende): its headers are its own
+		h = append(h, amqp.Header{Name: "melding-id", Value: m.MeldingID},
+			amqp.Header{Name: "type", Value: m.Type}, amqp.Header{Name: "avsender-id", Value: m.AvsenderKontoID})
+	}
 	for _, v := range []amqp.Header{{Name: "avsender-navn", Value: m.AvsenderNavn}, {Name: "svar-til", Value: m.SvarPaMelding},
 		{Name: "svar-til-type", Value: m.SvarTilType}, {Name: "dokumentlager-id", Value: m.DokumentlagerID}} {
 		if v.Value != "" {
@@ -305,8 +307,16 @@ func amqpMelding(ko string, m Melding) amqp.Message {
 		}
 	}
 	for _, k := range sorterteNavn(m.Headere) {
-		h = append(h, amqp.Header{Name: headerPrefiks + k, Value: m.Headere[k]})
+		navn, raa := strings.CutPrefix(k, raaHeader)
+		if !raa {
+			navn = headerPrefiks + k
+		}
+		h = append(h, amqp.Header{Name: navn, Value: m.Headere[k]})
 	}
-	return amqp.Message{Seq: m.Seq, Queue: ko, Headers: h, Expiration: ms(m.TTL), ExpiresAt: m.Utloper,
+	levetid := ""
+	if m.TTL > 0 {
+		levetid = ms(m.TTL)
+	}
+	return amqp.Message{Seq: m.Seq, Queue: ko, Headers: h, Expiration: levetid, ExpiresAt: m.Utloper,
 		Redelivered: m.Forsok > 0, Size: m.Storrelse, Body: m.kropp}
 }
