@@ -373,32 +373,18 @@ func (p Publiserende) Publish(ctx context.Context, msgs []amqp.Publishing) (unro
 				return err
 			}
 		}
-		args := make([]any, 0, 12*publiserRader)
 		for i := range nye {
 			n := &nye[i]
 			n.m.Seq = forst[n.nr]
 			forst[n.nr]++
 			n.m.id = nokkel(n.nr, n.m.Seq)
-			args = append(args, n.m.id, n.m.MeldingID, "", "", store.Micros(n.m.Opprettet), store.Micros(n.m.Utloper),
-				0, 0, 1, n.m.Storrelse, "", n.innhold)
-			if n.kropp != nil {
-				if err := n.kropp.blob.Commit(ctx, tx); err != nil {
-					return err
-				}
-				if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_kropp (id, blob_id) VALUES ($1, $2)`, n.m.id, n.kropp.blob.ID()); err != nil {
-					return err
-				}
-			}
-			if len(args) == cap(args) {
-				if _, err := tx.ExecContext(ctx, publiserMange, args...); err != nil {
-					return err
-				}
-				args = args[:0]
-			}
-		}
-		for ; len(args) > 0; args = args[12:] {
-			if _, err := tx.ExecContext(ctx, publiserEn, args[:12]...); err != nil {
+			if err := settInnRad(ctx, tx, n.m, n.innhold); err != nil {
 				return err
+			}
+			if n.kropp != nil {
+				if err := n.kropp.lagreBlob(ctx, tx, n.m.id); err != nil {
+					return err
+				}
 			}
 		}
 		tx.OnCommit(func() {
@@ -414,31 +400,4 @@ func (p Publiserende) Publish(ctx context.Context, msgs []amqp.Publishing) (unro
 		return nil
 	})
 	return unroutable, err
-}
-
-// publiserRader is how many rows one statement of Publish takes.
-const publiserRader = 32
-
-var (
-	publiserEn    = settInnMelding + rader(1)
-	publiserMange = settInnMelding + rader(publiserRader)
-)
-
-// rader is the VALUES of n rows of twelve columns.
-func rader(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('(')
-		for j := range 12 {
-			if j > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, "$%d", i*12+j+1)
-		}
-		b.WriteByte(')')
-	}
-	return b.String()
 }

@@ -249,11 +249,8 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, mottaker Konto, m *
 		return err
 	}
 	if n != nil && n.blob != nil {
-		if err := n.blob.Commit(ctx, tx); err != nil {
-			return fmt.Errorf("storing payload: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_kropp (id, blob_id) VALUES ($1, $2)`, m.id, n.blob.ID()); err != nil {
-			return fmt.Errorf("storing payload: %w", err)
+		if err := n.lagreBlob(ctx, tx, m.id); err != nil {
+			return err
 		}
 	}
 	if mottaker.Intern {
@@ -268,6 +265,17 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, mottaker Konto, m *
 		s.meldUtlop(frisk.Utloper)
 		kring.Notify(ko)
 	})
+	return nil
+}
+
+// lagreBlob makes the blob the body of row id.
+func (n *Nyttelast) lagreBlob(ctx context.Context, tx *store.Tx, id int64) error {
+	if err := n.blob.Commit(ctx, tx); err != nil {
+		return fmt.Errorf("storing payload: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_kropp (id, blob_id) VALUES ($1, $2)`, id, n.blob.ID()); err != nil {
+		return fmt.Errorf("storing payload: %w", err)
+	}
 	return nil
 }
 
