@@ -1,19 +1,33 @@
 // Package fiksio is Fiks IO: kontoer with a queue, a certificate and addresses;
 // a katalog to find them; messages sent by REST and received over AMQP or by
 // hand; receipts for messages that time out or fail three times.
+//
+// A message is a row in its mottaker's queue from the commit of Send until the
+// commit of its ack, expiry or third failed delivery. The listener
+// (fiksio/amqp) keeps no messages of its own: what it needs to know it asks
+// the [Broker].
 package fiksio
 
 import (
 	"context"
-	"crypto/x509"
+	"embed"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
+	"sync"
 	"time"
 
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/blob"
+	"knutepunkt/internal/dokumentlager"
+	"knutepunkt/internal/jobs"
+	"knutepunkt/internal/keys"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
 )
-
-var errNotBuilt = errors.New("not built")
 
 // System message types (Fiks IO contract §7).
 const (
@@ -25,11 +39,15 @@ const (
 // it the payload lies in dokumentlager and only its id goes over AMQP.
 const MaxInline = 5 << 20
 
-// StandardTTL and MinTTL bound a message's time to live.
+// StandardTTL and MinTTL bound a message's time to live; MaxTTL is our own bound.
 const (
 	StandardTTL = 7 * 24 * time.Hour
 	MinTTL      = time.Second
+	MaxTTL      = 10 * 366 * 24 * time.Hour
 )
+
+// MaxForsok is how many failed deliveries a message gets (contract §6.5).
+const MaxForsok = 3
 
 // Konto is a sender and receiver with a queue of its own.
 type Konto struct {
@@ -41,6 +59,16 @@ type Konto struct {
 	Intern                bool   // owned by the platform; consumed in process (see Lytt)
 	Sertifikat            []byte // DER of the receiving certificate; nil when none is set
 	Opprettet, SistEndret time.Time
+
+	// Forelder is the ressurs below which OpprettKonto puts the konto's own;
+	// "" = the organisation's Fiks IO service. Not stored here.
+	Forelder string
+	// OpprettetAv and SistEndretAv are fnr or integrasjon; stored sealed, never logged.
+	OpprettetAv, SistEndretAv string
+	// KunAksepterte: only senders on the konto's list may send to it.
+	KunAksepterte bool
+
+	nr int64 // see fiksio_konto.nr
 }
 
 // Adresse is what look-up finds a konto by.
@@ -51,6 +79,14 @@ type Adresse struct {
 	Protokoller              []string
 	Nivaer                   []int
 	Opprettet, SistEndret    time.Time
+
+	OpprettetAv, SistEndretAv string // as in Konto
+}
+
+// Gyldig tells whether the address has at least one of each part; only then can
+// it be active.
+func (a Adresse) Gyldig() bool {
+	return len(a.Identifikatorer) > 0 && len(a.Protokoller) > 0 && len(a.Nivaer) > 0
 }
 
 // Identifikator is ORG_NO or NAVENHET_ID with digits.
@@ -58,6 +94,9 @@ type Identifikator struct {
 	Type  string `json:"identifikatorType"`
 	Verdi string `json:"identifikator"`
 }
+
+// String is the form used in look-up: "ORG_NO.123456789".
+func (i Identifikator) String() string { return i.Type + "." + i.Verdi }
 
 // Utgaaende is a message to be sent.
 type Utgaaende struct {
@@ -68,76 +107,150 @@ type Utgaaende struct {
 	SvarPaMelding   string
 	TTL             time.Duration // 0 = StandardTTL
 	Headere         map[string]string
+
+	// VentetSvar is the type of reply that will confirm the message. It is kept
+	// beside a given MeldingID, also after the message is consumed, and never sent.
+	VentetSvar string
 }
 
 // Melding is a message in a konto's queue.
 type Melding struct {
 	Utgaaende
-	Seq             int64
+	Seq             int64 // its number in the mottaker's queue, from 1
 	AvsenderNavn    string
 	SvarTilType     string // on system messages
+	System          bool   // made by Fiks IO itself: tidsavbrudd or serverfeil
 	DokumentlagerID string // payload lies there
 	HarNyttelast    bool
+	Storrelse       int64 // bytes of payload inline; 0 when it lies in dokumentlager
 	Opprettet       time.Time
 	Utloper         time.Time
 	Forsok          int // failed attempts so far
+
+	id    int64  // key of the row; 0 when it is not (any more) in a queue
+	kropp []byte // a small body
 }
 
-// Nyttelast is a payload that was received and stored but not yet sent.
-type Nyttelast struct{}
+// Kringkaster is the AMQP listener as this package sees it (amqp.Listener).
+type Kringkaster interface {
+	Notify(queue string)
+	Consumers(queue string) int
+	Held(queue string) []int64
+	DisconnectQueue(queue string)
+	Withdraw(queue string, seqs []int64, remove func(free []int64) error) error
+}
 
-// Forkast throws it away unless it was sent. Safe to defer.
-func (n *Nyttelast) Forkast() {}
-
-// Size in bytes.
-func (n *Nyttelast) Size() int64 { return 0 }
+// Deps are what the service stands on. All are required but HodeBare and Log.
+type Deps struct {
+	DB            *store.DB
+	Klokke        klokke.Klokke
+	Ring          *keys.Ring
+	Blobs         *blob.Store
+	Jobs          *jobs.Engine
+	Organisasjon  *organisasjon.Service
+	Dokumentlager *dokumentlager.Service
+	Tilgang       auth.Autorisasjon
+	Log           *slog.Logger
+	// HodeBare expires messages only when they reach the head of their queue, as
+	// RabbitMQ does (contract §6.5). Default: punctually, wherever they stand.
+	HodeBare bool
+}
 
 // Service is Fiks IO with its rules.
-type Service struct{}
+type Service struct {
+	Deps
+	minne *minne // small fresh messages on their way to a consumer
 
-// Motta streams a payload (an encrypted ASiC-E) in, at rest encrypted once more:
-// up to MaxInline it stays inline, above it goes to dokumentlager.
-func (s *Service) Motta(ctx context.Context, r io.Reader) (*Nyttelast, error) {
-	return nil, errNotBuilt
+	mu      sync.Mutex
+	kring   Kringkaster
+	lyttere map[string]func(context.Context, *store.Tx, Melding) error
+	nr      sync.Map // konto id → nr; never changes
+
+	internLas sync.Map // konto id → *sync.Mutex: one at a time consumes it
+
+	utlop utlopstid
 }
 
-// Send puts a message into the mottaker's queue in tx; a waiting consumer gets it
-// the moment tx commits. n may be nil. feil.Ugyldig (unknown or inactive konto,
-// bad ttl, sender not accepted), feil.IkkeFunnet.
-func (s *Service) Send(ctx context.Context, tx *store.Tx, u Utgaaende, n *Nyttelast) (Melding, error) {
-	return Melding{}, errNotBuilt
+//go:embed migrations/*.sql
+var migrasjoner embed.FS
+
+// Migrations are the room's tables.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrasjoner, "migrations")
+	if err != nil {
+		panic(err) // the folder is compiled in
+	}
+	return store.Migrations{Room: "fiksio", FS: sub}
 }
 
-// Konto finds a konto; feil.IkkeFunnet.
-func (s *Service) Konto(ctx context.Context, id string) (Konto, error) { return Konto{}, errNotBuilt }
-
-// Sertifikat gives the certificate to encrypt to; feil.IkkeFunnet when none is set.
-func (s *Service) Sertifikat(ctx context.Context, kontoID string) (*x509.Certificate, error) {
-	return nil, errNotBuilt
+// New makes the service and registers its duty and its jobs with d.Jobs. It has
+// the ring make the platform's key if there is none yet.
+func New(ctx context.Context, d Deps) (*Service, error) {
+	if d.DB == nil || d.Klokke == nil || d.Ring == nil || d.Blobs == nil || d.Jobs == nil ||
+		d.Organisasjon == nil || d.Dokumentlager == nil || d.Tilgang == nil {
+		return nil, errors.New("fiksio: a dependency is missing")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if _, err := d.Ring.Platform(ctx, keys.Dokumentlager); err != nil {
+		return nil, fmt.Errorf("fiksio: preparing the platform's key: %w", err)
+	}
+	s := &Service{Deps: d, minne: newMinne(minneMaks), kring: ingenKringkaster{},
+		lyttere: map[string]func(context.Context, *store.Tx, Melding) error{}}
+	s.registrerJobber()
+	return s, nil
 }
 
-// SlaOpp finds the one active konto with an active address for identifikator
-// ("ORG_NO.123456789"), protokoll and nivå; feil.IkkeFunnet.
-func (s *Service) SlaOpp(ctx context.Context, identifikator, protokoll string, niva int) (Konto, error) {
-	return Konto{}, errNotBuilt
+// Koble plugs in the listener. Before the listener starts only.
+func (s *Service) Koble(k Kringkaster) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kring = k
 }
 
-// StotterProtokoll tells whether an active address of the konto carries the protocol.
-func (s *Service) StotterProtokoll(ctx context.Context, kontoID, protokoll string) (bool, error) {
-	return false, errNotBuilt
+func (s *Service) kringkaster() Kringkaster {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kring
 }
 
-// OpprettKonto makes a konto, its ressurs and its dokumentlager konto. cert may be nil (DER otherwise).
-func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Konto, error) {
-	return k, errNotBuilt
+// ingenKringkaster stands in when no listener runs: nobody consumes or holds anything.
+type ingenKringkaster struct{}
+
+func (ingenKringkaster) Notify(string)          {}
+func (ingenKringkaster) Consumers(string) int   { return 0 }
+func (ingenKringkaster) Held(string) []int64    { return nil }
+func (ingenKringkaster) DisconnectQueue(string) {}
+func (ingenKringkaster) Withdraw(_ string, seqs []int64, remove func([]int64) error) error {
+	return remove(seqs)
 }
 
-// OpprettAdresse makes an address, and activates it when a.Aktiv; feil.Ugyldig on conflict.
-func (s *Service) OpprettAdresse(ctx context.Context, tx *store.Tx, a Adresse) (Adresse, error) {
-	return a, errNotBuilt
-}
+const koPrefiks = "fiksio.konto."
+
+// Ko is the name of a konto's queue.
+func Ko(kontoID string) string { return koPrefiks + kontoID }
 
 // Lytt registers the in-process consumer of an internal konto: fn is called for
 // each message in the transaction that removes it, at least once, in order; an
 // error leaves the message and is retried. Before Start only.
-func (s *Service) Lytt(kontoID string, fn func(ctx context.Context, tx *store.Tx, m Melding) error) {}
+func (s *Service) Lytt(kontoID string, fn func(ctx context.Context, tx *store.Tx, m Melding) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lyttere[kontoID] != nil {
+		panic(fmt.Sprintf("fiksio: konto %s has a listener already", kontoID))
+	}
+	s.lyttere[kontoID] = fn
+}
+
+func (s *Service) lytter(kontoID string) func(context.Context, *store.Tx, Melding) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lyttere[kontoID]
+}
+
+// Apne opens the payload of a message (ciphertext for the mottaker, as it was
+// sent); feil.IkkeFunnet when it has none or when it is consumed.
+func (s *Service) Apne(ctx context.Context, m Melding) (io.ReadCloser, error) {
+	return s.apneNyttelast(ctx, s.DB.Read(), m)
+}

@@ -1,0 +1,675 @@
+package fiksio
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/dokumentlager"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/keys"
+	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/store"
+)
+
+// Patterns of the wire (contract §3 and §4).
+var (
+	reIdentifikator = regexp.MustCompile(`^[A-Z_]+\.[0-9]+$`)
+	reProtokoll     = regexp.MustCompile(`^[0-9a-zæøåA-ZÆØÅ.]+$`)
+	reBeskrivelse   = regexp.MustCompile(`^[A-Za-zæøåÆØÅ0-9_.,/\-_ ]+$`)
+	reNavn          = regexp.MustCompile(`^[A-ZÆØÅa-zæøå0-9ÁáÀàÂâÉéÈèÊêÍíÌìÎîÓóÒòÔôÚúÙùÛûÝýÄäËëÏïÖöÜü,.!?\-:;/\\'()&+*=%§ ]+$`)
+	reSiffer        = regexp.MustCompile(`^[0-9]{1,20}$`)
+)
+
+// visID lets an id from outside into a message when it is one, so that nothing
+// else can be reflected.
+func visID(id string) string {
+	if u, err := uuid.Parse(id); err == nil {
+		return u.String()
+	}
+	return "(ugyldig id)"
+}
+
+// Validate checks the konto's own fields.
+func (k Konto) Validate() error {
+	if n := len([]rune(k.Navn)); n < 2 || n > 200 || !reNavn.MatchString(k.Navn) || strings.TrimSpace(k.Navn) != k.Navn {
+		return feil.Ny(feil.Ugyldig, "Kontonavnet må ha 2 til 200 tegn: bokstaver, siffer og vanlige skilletegn, uten mellomrom først og sist")
+	}
+	return nil
+}
+
+// Validate checks an identifikator's form.
+func (i Identifikator) Validate() error {
+	if i.Type != "ORG_NO" && i.Type != "NAVENHET_ID" {
+		return feil.Ny(feil.Ugyldig, "identifikatorType må være ORG_NO eller NAVENHET_ID")
+	}
+	if !reSiffer.MatchString(i.Verdi) {
+		return feil.Ny(feil.Ugyldig, "identifikator må bestå av 1 til 20 siffer")
+	}
+	if i.Type == "ORG_NO" && len(i.Verdi) != 9 {
+		return feil.Ny(feil.Ugyldig, "identifikator av type ORG_NO må ha 9 siffer")
+	}
+	return nil
+}
+
+// Validate checks each part's form.
+func (a Adresse) Validate() error {
+	if len(a.Beskrivelse) > 500 || !reBeskrivelse.MatchString(a.Beskrivelse) {
+		return feil.Ny(feil.Ugyldig, "beskrivelse må være 1 til 500 tegn av bokstaver, siffer, mellomrom og _ . , / -")
+	}
+	for _, i := range a.Identifikatorer {
+		if err := i.Validate(); err != nil {
+			return err
+		}
+	}
+	for _, p := range a.Protokoller {
+		if len(p) > 200 || !reProtokoll.MatchString(p) {
+			return feil.Ny(feil.Ugyldig, "meldingsprotokoll må bestå av bokstaver, siffer og punktum")
+		}
+	}
+	for _, n := range a.Nivaer {
+		if n < 1 || n > 4 {
+			return feil.Ny(feil.Ugyldig, "sikkerhetsniva må være fra 1 til 4")
+		}
+	}
+	if len(a.Identifikatorer) > 1000 || len(a.Protokoller) > 1000 {
+		return feil.Ny(feil.Ugyldig, "en adresse kan ha høyst 1000 identifikatorer og 1000 meldingsprotokoller")
+	}
+	return nil
+}
+
+// OpprettKonto makes a konto, its ressurs and its dokumentlager konto. cert may be nil (DER otherwise).
+func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Konto, error) {
+	now := s.Klokke.Now()
+	if k.ID == "" {
+		k.ID = uuid.NewString()
+	}
+	if err := k.Validate(); err != nil {
+		return Konto{}, err
+	}
+	if k.Sertifikat != nil {
+		if _, err := sjekkSertifikat(k.Sertifikat, now); err != nil {
+			return Konto{}, err
+		}
+	}
+	forelder, err := s.Organisasjon.TaIBruk(ctx, tx, k.FiksOrgID, organisasjon.TypeFiksIO)
+	if err != nil {
+		return Konto{}, err
+	}
+	if k.Forelder != "" {
+		forelder = k.Forelder
+	}
+	if err := s.Organisasjon.OpprettRessurs(ctx, tx, organisasjon.Ressurs{
+		ID: k.ID, Forelder: forelder, Type: organisasjon.TypeFiksIOKonto, Navn: k.Navn}); err != nil {
+		return Konto{}, err
+	}
+	if _, err := s.Organisasjon.TaIBruk(ctx, tx, k.FiksOrgID, organisasjon.TypeDokumentlager); err != nil {
+		return Konto{}, err
+	}
+	dok, err := s.Dokumentlager.OpprettKonto(ctx, tx, dokumentlager.Konto{
+		ID: k.DokumentlagerKontoID, FiksOrgID: k.FiksOrgID, Navn: "Fiks IO " + k.Navn})
+	if err != nil {
+		return Konto{}, err
+	}
+	k.DokumentlagerKontoID = dok.ID
+	k.Opprettet, k.SistEndret, k.SistEndretAv = now, now, k.OpprettetAv
+	if err := s.settInnKonto(ctx, tx, &k); err != nil {
+		return Konto{}, err
+	}
+	return k, nil
+}
+
+// Konto finds a konto; feil.IkkeFunnet.
+func (s *Service) Konto(ctx context.Context, id string) (Konto, error) {
+	return s.hentKonto(ctx, s.DB.Read(), id)
+}
+
+// Kontoer lists the kontoer of an organisation by name; "" lists all.
+func (s *Service) Kontoer(ctx context.Context, fiksOrgID string) ([]Konto, error) {
+	return s.kontoer(ctx, s.DB.Read(), fiksOrgID)
+}
+
+// endreKonto changes a konto in one transaction. feil.IkkeFunnet, and fn's error.
+func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (Konto, error) {
+	var k Konto
+	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		if k, err = s.hentKonto(ctx, tx, id); err != nil {
+			return err
+		}
+		varAktiv := k.Aktiv
+		if err := fn(tx, &k); err != nil {
+			return err
+		}
+		if varAktiv && !k.Aktiv {
+			tx.OnCommit(func() { go s.kringkaster().DisconnectQueue(Ko(id)) })
+		}
+		k.SistEndret, k.SistEndretAv = s.Klokke.Now(), av
+		return s.lagreKonto(ctx, tx, k)
+	})
+	return k, err
+}
+
+// SettNavn renames a konto; av is who did it. feil.Ugyldig, feil.IkkeFunnet.
+func (s *Service) SettNavn(ctx context.Context, id, navn, av string) error {
+	_, err := s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+		k.Navn = navn
+		return k.Validate()
+	})
+	return err
+}
+
+// SettAktiv activates or deactivates a konto. A deactivated one is not found by
+// look-up, can neither send nor be sent to, and its consumers are disconnected;
+// what waits in its queue stays until it expires.
+func (s *Service) SettAktiv(ctx context.Context, id string, aktiv bool, av string) (Konto, error) {
+	return s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+		k.Aktiv = aktiv
+		return nil
+	})
+}
+
+// SettSertifikat sets the certificate (PEM) that senders encrypt to; feil.Ugyldig
+// tells what is wrong with it.
+func (s *Service) SettSertifikat(ctx context.Context, id string, pemTekst []byte, av string) (Konto, error) {
+	der, err := lesPEM(pemTekst)
+	if err != nil {
+		return Konto{}, err
+	}
+	if _, err := sjekkSertifikat(der, s.Klokke.Now()); err != nil {
+		return Konto{}, err
+	}
+	return s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+		k.Sertifikat = der
+		return nil
+	})
+}
+
+// FjernSertifikat takes the certificate away; nil when there was none.
+func (s *Service) FjernSertifikat(ctx context.Context, id, av string) error {
+	_, err := s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+		k.Sertifikat = nil
+		return nil
+	})
+	return err
+}
+
+// SlettKonto deletes a konto with its addresses and disconnects its consumers.
+// The senders of what waits in its queue get a tidsavbrudd at once.
+func (s *Service) SlettKonto(ctx context.Context, id, av string) error {
+	now := store.Micros(s.Klokke.Now())
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		k, err := s.hentKonto(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if k.Intern {
+			return feil.Ny(feil.Konflikt, "Plattformens egen konto kan ikke slettes")
+		}
+		as, err := s.adresser(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, a := range as {
+			if err := s.slettAdresse(ctx, tx, a.ID); err != nil {
+				return err
+			}
+		}
+		endretAv, err := s.forseglAktor(id, av)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE fiksio_konto SET slettet = $2, aktiv = 0, sertifikat = NULL, sist_endret = $2, sist_endret_av = $3 WHERE id = $1`,
+			id, now, endretAv); err != nil {
+			return fmt.Errorf("deleting konto: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM fiksio_akseptert_avsender WHERE konto_id = $1 OR avsender_id = $1`, id); err != nil {
+			return fmt.Errorf("deleting konto: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE fiksio_melding SET utloper = $3 WHERE id > $1 AND id < $2 AND utloper > $3`,
+			nokkel(k.nr, 0), nokkel(k.nr+1, 0), now); err != nil {
+			return fmt.Errorf("expiring queue: %w", err)
+		}
+		tx.OnCommit(func() {
+			s.minne.glem(Ko(id))
+			s.utlop.nullstill()
+			go func() {
+				s.kringkaster().DisconnectQueue(Ko(id))
+				s.Jobs.Wake(plikt)
+			}()
+		})
+		return nil
+	})
+}
+
+// Sertifikat gives the certificate to encrypt to; feil.IkkeFunnet when none is set.
+func (s *Service) Sertifikat(ctx context.Context, kontoID string) (*x509.Certificate, error) {
+	k, err := s.Konto(ctx, kontoID)
+	if err != nil {
+		return nil, err
+	}
+	if k.Sertifikat == nil {
+		return nil, feil.Ny(feil.IkkeFunnet, "Kontoen har ingen offentlig nøkkel")
+	}
+	c, err := x509.ParseCertificate(k.Sertifikat)
+	if err != nil {
+		return nil, fmt.Errorf("parsing stored certificate: %w", err)
+	}
+	return c, nil
+}
+
+// Status is what a konto can do now (contract §3).
+type Status struct {
+	GyldigAvsender            bool    `json:"gyldigAvsender"`
+	GyldigMottaker            bool    `json:"gyldigMottaker"`
+	AntallKonsumenter         int64   `json:"antallKonsumenter"`
+	AntallUavhentedeMeldinger int64   `json:"antallUavhentedeMeldinger"`
+	Melding                   *string `json:"melding"`
+}
+
+// Status computes a konto's status. A konto can send when it is active, and
+// receive when it also has a certificate that is valid now.
+func (s *Service) Status(ctx context.Context, k Konto) (Status, error) {
+	st := Status{GyldigAvsender: k.Aktiv}
+	grunn := s.ikkeMottaker(k)
+	st.GyldigMottaker = grunn == ""
+	if grunn != "" {
+		st.Melding = &grunn
+	}
+	n, err := s.antall(ctx, s.DB.Read(), k.nr)
+	if err != nil {
+		return Status{}, err
+	}
+	st.AntallUavhentedeMeldinger = n
+	st.AntallKonsumenter = int64(s.kringkaster().Consumers(Ko(k.ID)))
+	if k.Intern && s.lytter(k.ID) != nil {
+		st.AntallKonsumenter++
+	}
+	return st, nil
+}
+
+// ikkeMottaker tells why a konto cannot receive payloads; "" when it can.
+func (s *Service) ikkeMottaker(k Konto) string {
+	switch {
+	case !k.Aktiv:
+		return "Kontoen er ikke aktiv"
+	case k.Sertifikat == nil:
+		return "Kontoen har ingen offentlig nøkkel"
+	}
+	c, err := x509.ParseCertificate(k.Sertifikat)
+	if err != nil {
+		return "Kontoens sertifikat kan ikke leses"
+	}
+	return nokkelStatus(c, s.Klokke.Now())
+}
+
+// SlaOpp finds the one active konto with an active address for identifikator
+// ("ORG_NO.123456789"), protokoll and nivå; feil.IkkeFunnet.
+func (s *Service) SlaOpp(ctx context.Context, identifikator, protokoll string, niva int) (Konto, error) {
+	if !reIdentifikator.MatchString(identifikator) {
+		return Konto{}, feil.Ny(feil.Ugyldig, "identifikator må ha formen TYPE.siffer, for eksempel ORG_NO.123456789")
+	}
+	if !reProtokoll.MatchString(protokoll) {
+		return Konto{}, feil.Ny(feil.Ugyldig, "meldingProtokoll må bestå av bokstaver, siffer og punktum")
+	}
+	if niva < 1 || niva > 4 {
+		return Konto{}, feil.Ny(feil.Ugyldig, "sikkerhetsniva må være fra 1 til 4")
+	}
+	as, err := s.kandidater(ctx, s.DB.Read(), identifikator)
+	if err != nil {
+		return Konto{}, err
+	}
+	for _, a := range as {
+		if slices.Contains(a.Protokoller, protokoll) && slices.Contains(a.Nivaer, niva) {
+			return s.Konto(ctx, a.KontoID)
+		}
+	}
+	return Konto{}, feil.Ny(feil.IkkeFunnet, "Fant ingen konto for %s med protokoll %s på sikkerhetsnivå %d", kort(identifikator), kort(protokoll), niva)
+}
+
+// kort keeps text that came from outside short enough to be repeated in a message.
+func kort(s string) string {
+	if r := []rune(s); len(r) > 120 {
+		return string(r[:120]) + "…"
+	}
+	return s
+}
+
+// StotterProtokoll tells whether an active address of the konto carries the protocol.
+func (s *Service) StotterProtokoll(ctx context.Context, kontoID, protokoll string) (bool, error) {
+	as, err := s.adresser(ctx, s.DB.Read(), kontoID)
+	if err != nil {
+		return false, err
+	}
+	for _, a := range as {
+		if a.Aktiv && slices.Contains(a.Protokoller, protokoll) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Adressetreff is where a wanted address meets an existing one (contract §3).
+type Adressetreff struct {
+	Konto   Konto
+	Adresse Adresse
+	// What both have.
+	Identifikatorer []Identifikator
+	Protokoller     []string
+	Nivaer          []int
+}
+
+// Matchende lists active addresses, other than a.ID, that share an identifikator, a
+// protokoll and a nivå with a.
+func (s *Service) Matchende(ctx context.Context, a Adresse) ([]Adressetreff, error) {
+	sett := map[string]bool{}
+	var treff []Adressetreff
+	for _, i := range a.Identifikatorer {
+		as, err := s.kandidater(ctx, s.DB.Read(), i.String())
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range as {
+			if b.ID == a.ID || sett[b.ID] {
+				continue
+			}
+			sett[b.ID] = true
+			t := Adressetreff{Adresse: b, Identifikatorer: felles(a.Identifikatorer, b.Identifikatorer),
+				Protokoller: felles(a.Protokoller, b.Protokoller), Nivaer: felles(a.Nivaer, b.Nivaer)}
+			if len(t.Protokoller) == 0 || len(t.Nivaer) == 0 {
+				continue
+			}
+			if t.Konto, err = s.Konto(ctx, b.KontoID); err != nil {
+				return nil, err
+			}
+			treff = append(treff, t)
+		}
+	}
+	return treff, nil
+}
+
+func felles[T comparable](a, b []T) []T {
+	ut := []T{}
+	for _, v := range b {
+		if slices.Contains(a, v) {
+			ut = append(ut, v)
+		}
+	}
+	return ut
+}
+
+// OpprettAdresse makes an address, and activates it when a.Aktiv; feil.Ugyldig on conflict.
+func (s *Service) OpprettAdresse(ctx context.Context, tx *store.Tx, a Adresse) (Adresse, error) {
+	if err := a.Validate(); err != nil {
+		return Adresse{}, err
+	}
+	if _, err := s.hentKonto(ctx, tx, a.KontoID); err != nil {
+		return Adresse{}, err
+	}
+	if a.ID == "" {
+		a.ID = uuid.NewString()
+	}
+	a.Opprettet = s.Klokke.Now()
+	a.SistEndret, a.SistEndretAv = a.Opprettet, a.OpprettetAv
+	if err := s.settInnAdresse(ctx, tx, a); err != nil {
+		return Adresse{}, err
+	}
+	return a, s.sjekkAdresse(ctx, tx, a)
+}
+
+// EndreAdresse lets fn change an address in one transaction and checks the
+// result: feil.Ugyldig (with an [AdresseKonflikt] as its cause when it overlaps
+// another active one), feil.IkkeFunnet.
+func (s *Service) EndreAdresse(ctx context.Context, kontoID, id, av string, fn func(a *Adresse) error) (Adresse, error) {
+	var a Adresse
+	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := s.hentKonto(ctx, tx, kontoID); err != nil {
+			return err
+		}
+		var err error
+		if a, err = s.hentAdresse(ctx, tx, kontoID, id); err != nil {
+			return err
+		}
+		if err := fn(&a); err != nil {
+			return err
+		}
+		if err := a.Validate(); err != nil {
+			return err
+		}
+		a.SistEndret, a.SistEndretAv = s.Klokke.Now(), av
+		if err := s.lagreAdresse(ctx, tx, a); err != nil {
+			return err
+		}
+		if a, err = s.hentAdresse(ctx, tx, kontoID, id); err != nil {
+			return err
+		}
+		return s.sjekkAdresse(ctx, tx, a)
+	})
+	return a, err
+}
+
+// SlettAdresse deletes an address; feil.IkkeFunnet.
+func (s *Service) SlettAdresse(ctx context.Context, kontoID, id string) error {
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := s.hentAdresse(ctx, tx, kontoID, id); err != nil {
+			return err
+		}
+		return s.slettAdresse(ctx, tx, id)
+	})
+}
+
+// Adresser lists a konto's addresses, oldest first; feil.IkkeFunnet for an unknown konto.
+func (s *Service) Adresser(ctx context.Context, kontoID string) ([]Adresse, error) {
+	if _, err := s.Konto(ctx, kontoID); err != nil {
+		return nil, err
+	}
+	return s.adresser(ctx, s.DB.Read(), kontoID)
+}
+
+// AdresseKonflikt is the address that another one overlaps; the wire's
+// AdresseKonfliktApiModel.
+type AdresseKonflikt struct {
+	FiksOrgID           string   `json:"fiksOrgId"`
+	FiksOrgVisningsnavn string   `json:"fiksOrgVisningsnavn"`
+	KontoID             string   `json:"kontoId"`
+	KontoNavn           string   `json:"kontoNavn"`
+	AdresseID           string   `json:"adresseId"`
+	Beskrivelse         string   `json:"beskrivelse"`
+	Identifikatorer     []string `json:"identifikatorer"`
+	Protokoller         []string `json:"meldingsprotokoller"`
+	Nivaer              []int    `json:"sikkerhetsnivaer"`
+}
+
+// Error is for the log.
+func (k *AdresseKonflikt) Error() string { return "overlaps address " + k.AdresseID }
+
+// KodeAdressekonflikt is the errorCode of an overlap.
+const KodeAdressekonflikt = "FIKSIO.ADRESSEKONFLIKT"
+
+// sjekkAdresse holds the rules of an address that is active.
+func (s *Service) sjekkAdresse(ctx context.Context, tx *store.Tx, a Adresse) error {
+	if !a.Aktiv {
+		return nil
+	}
+	if !a.Gyldig() {
+		return feil.Ny(feil.Ugyldig, "En aktiv adresse må ha minst én identifikator, én meldingsprotokoll og ett sikkerhetsnivå")
+	}
+	andre, err := s.overlappende(ctx, tx, a.ID)
+	if err != nil || len(andre) == 0 {
+		return err
+	}
+	b := andre[0]
+	k, err := s.hentKonto(ctx, tx, b.KontoID)
+	if err != nil {
+		return err
+	}
+	konflikt := &AdresseKonflikt{FiksOrgID: k.FiksOrgID, FiksOrgVisningsnavn: s.orgNavn(ctx, k.FiksOrgID),
+		KontoID: k.ID, KontoNavn: k.Navn, AdresseID: b.ID, Beskrivelse: b.Beskrivelse,
+		Identifikatorer: tekster(felles(a.Identifikatorer, b.Identifikatorer)),
+		Protokoller:     felles(a.Protokoller, b.Protokoller), Nivaer: felles(a.Nivaer, b.Nivaer)}
+	f := feil.Ny(feil.Ugyldig, "Adressen overlapper med en annen aktiv adresse").Med(konflikt)
+	f.ErrorCode, f.ErrorJSON = KodeAdressekonflikt, konflikt
+	return f
+}
+
+func tekster(is []Identifikator) []string {
+	ut := make([]string, 0, len(is))
+	for _, i := range is {
+		ut = append(ut, i.String())
+	}
+	return ut
+}
+
+// orgNavn is the name of an organisation, or "" when it cannot be found.
+func (s *Service) orgNavn(ctx context.Context, id string) string {
+	o, err := s.Organisasjon.Organisasjon(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return o.Navn
+}
+
+// AksepterteAvsendere lists the kontoer that may send to a konto, and whether the
+// list is in force; feil.IkkeFunnet.
+func (s *Service) AksepterteAvsendere(ctx context.Context, kontoID string) ([]Konto, bool, error) {
+	k, err := s.Konto(ctx, kontoID)
+	if err != nil {
+		return nil, false, err
+	}
+	ids, err := s.aksepterte(ctx, s.DB.Read(), kontoID)
+	if err != nil {
+		return nil, false, err
+	}
+	var ks []Konto
+	for _, id := range ids {
+		a, err := s.Konto(ctx, id)
+		if feil.Er(err, feil.IkkeFunnet) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		ks = append(ks, a)
+	}
+	return ks, k.KunAksepterte, nil
+}
+
+// LeggTilAvsender puts avsenderID on a konto's list; idempotent. feil.Ugyldig for
+// an unknown sender.
+func (s *Service) LeggTilAvsender(ctx context.Context, kontoID, avsenderID, av string) error {
+	_, err := s.endreKonto(ctx, kontoID, av, func(tx *store.Tx, _ *Konto) error {
+		if _, err := s.hentKonto(ctx, tx, avsenderID); err != nil {
+			if feil.Er(err, feil.IkkeFunnet) {
+				return feil.Ny(feil.Ugyldig, "Avsenderkontoen %s finnes ikke", visID(avsenderID))
+			}
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO fiksio_akseptert_avsender (konto_id, avsender_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, kontoID, avsenderID)
+		return err
+	})
+	return err
+}
+
+// FjernAvsender takes avsenderID off a konto's list; idempotent.
+func (s *Service) FjernAvsender(ctx context.Context, kontoID, avsenderID, av string) error {
+	_, err := s.endreKonto(ctx, kontoID, av, func(tx *store.Tx, _ *Konto) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM fiksio_akseptert_avsender WHERE konto_id = $1 AND avsender_id = $2`, kontoID, avsenderID)
+		return err
+	})
+	return err
+}
+
+// SettKunAksepterte puts a konto's list in force or not.
+func (s *Service) SettKunAksepterte(ctx context.Context, kontoID string, aktivert bool, av string) error {
+	_, err := s.endreKonto(ctx, kontoID, av, func(_ *store.Tx, k *Konto) error {
+		k.KunAksepterte = aktivert
+		return nil
+	})
+	return err
+}
+
+// KodeIkkeAkseptert is the errorCode of a sender who is not on the mottaker's list.
+const KodeIkkeAkseptert = "FIKSIO.AVSENDER_IKKE_AKSEPTERT"
+
+// avvis lists every reason why avsender cannot send a message to mottaker; the
+// kontoer come back as far as they were found.
+func (s *Service) avvis(ctx context.Context, q store.Queryer, avsenderID, mottakerID, typ string) (avsender, mottaker Konto, grunner []*feil.Feil, err error) {
+	finn := func(id, rolle string) (Konto, error) {
+		k, err := s.hentKonto(ctx, q, id)
+		switch {
+		case feil.Er(err, feil.IkkeFunnet):
+			grunner = append(grunner, feil.Ny(feil.Ugyldig, "%skontoen %s finnes ikke", rolle, visID(id)))
+			return Konto{}, nil
+		case err == nil && !k.Aktiv:
+			grunner = append(grunner, feil.Ny(feil.Ugyldig, "%skontoen %s er ikke aktiv", rolle, visID(id)))
+		}
+		return k, err
+	}
+	if avsender, err = finn(avsenderID, "Avsender"); err != nil {
+		return
+	}
+	if mottaker, err = finn(mottakerID, "Mottaker"); err != nil {
+		return
+	}
+	if mottaker.KunAksepterte && avsenderID != mottakerID {
+		ok, e := s.erAkseptert(ctx, q, mottakerID, avsenderID)
+		if e != nil {
+			return avsender, mottaker, nil, e
+		}
+		if !ok {
+			f := feil.Ny(feil.Ugyldig, "Mottakerkontoen %s godtar ikke meldinger fra avsenderkontoen %s", visID(mottakerID), visID(avsenderID))
+			f.ErrorCode = KodeIkkeAkseptert
+			grunner = append(grunner, f)
+		}
+	}
+	if f := sjekkType(typ); f != nil {
+		grunner = append(grunner, f)
+	}
+	return
+}
+
+// ValiderMelding tells everything that would be wrong with a message: nil when
+// nothing. Stricter than Send in one respect: a payload needs a valid certificate.
+func (s *Service) ValiderMelding(ctx context.Context, mottakerID, avsenderID, typ string, harNyttelast bool) ([]*feil.Feil, error) {
+	_, m, grunner, err := s.avvis(ctx, s.DB.Read(), avsenderID, mottakerID, typ)
+	if err != nil {
+		return nil, err
+	}
+	if harNyttelast && m.ID != "" && m.Aktiv {
+		if g := s.ikkeMottaker(m); g != "" {
+			grunner = append(grunner, feil.Ny(feil.Ugyldig, "Mottakerkontoen kan ikke ta imot nyttelast: %s", g))
+		}
+	}
+	return grunner, nil
+}
+
+// SikrePlattformkonto finds or makes the platform's own konto of an organisation:
+// internal, active, with the certificate of the platform's current key.
+// Idempotent; a rotated key is taken over.
+func (s *Service) SikrePlattformkonto(ctx context.Context, tx *store.Tx, fiksOrgID string) (Konto, error) {
+	nokler, err := s.Ring.Platform(ctx, keys.Dokumentlager) // cached since New
+	if err != nil {
+		return Konto{}, fmt.Errorf("finding the platform's certificate: %w", err)
+	}
+	sertifikat := nokler[0].Certificate.Raw
+	ks, err := s.kontoer(ctx, tx, fiksOrgID)
+	if err != nil {
+		return Konto{}, err
+	}
+	for _, k := range ks {
+		if !k.Intern {
+			continue
+		}
+		if !slices.Equal(k.Sertifikat, sertifikat) || !k.Aktiv {
+			k.Sertifikat, k.Aktiv, k.SistEndret = sertifikat, true, s.Klokke.Now()
+			return k, s.lagreKonto(ctx, tx, k)
+		}
+		return k, nil
+	}
+	return s.OpprettKonto(ctx, tx, Konto{FiksOrgID: fiksOrgID, Navn: "Knutepunkt", Aktiv: true, Intern: true, Sertifikat: sertifikat})
+}
