@@ -164,6 +164,7 @@ type wrap struct {
 	label     string
 	nulls     bool
 	broken    bool // encryptedKey that decrypts to nothing
+	tooLarge  bool // encryptedKey above the modulus
 	quick     bool // encrypted for quickKey
 }
 
@@ -214,6 +215,9 @@ func (w wrap) encode(indefinite bool, key []byte) []byte {
 	if w.broken {
 		encrypted[len(encrypted)/2] ^= 1
 	}
+	if w.tooLarge {
+		encrypted = bytes.Repeat([]byte{0xff}, len(encrypted))
+	}
 	encryptedKey := tlv(false, 0x04, encrypted)
 	if indefinite { // in pieces, since BER may
 		encryptedKey = enc(0x24, tlv(false, 0x04, encrypted[:100]), tlv(false, 0x04, encrypted[100:]))
@@ -236,7 +240,8 @@ type shape struct {
 	nonceLen   int
 	originator []byte // originatorInfo element
 	tail       []byte // unprotectedAttrs element
-	badPadding bool
+	padding    []byte // nil: the right one
+	key        []byte // content key; nil: some
 	// content makes the encryptedContent element of the ciphertext; nil is primitive.
 	content func(cipherText []byte) []byte
 }
@@ -244,6 +249,9 @@ type shape struct {
 func (s shape) encode(plain []byte) []byte {
 	enc := func(tag byte, parts ...[]byte) []byte { return tlv(s.indefinite, tag, parts...) }
 	key := noise(s.keyLen)
+	if s.key != nil {
+		key = s.key
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err)
@@ -287,10 +295,10 @@ func (s shape) encode(plain []byte) []byte {
 	} else {
 		iv := noise(16)
 		pad := 16 - len(plain)%16
-		cipherText = slices.Concat(plain, bytes.Repeat([]byte{byte(pad)}, pad))
-		if s.badPadding {
-			cipherText[len(cipherText)-1] = 0
+		if s.padding == nil {
+			s.padding = bytes.Repeat([]byte{byte(pad)}, pad)
 		}
+		cipherText = slices.Concat(plain, s.padding)
 		cipher.NewCBCEncrypter(block, iv).CryptBlocks(cipherText, cipherText)
 		params = tlv(false, 0x04, iv)
 	}

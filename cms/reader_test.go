@@ -152,7 +152,7 @@ func TestNoOracle(t *testing.T) {
 			if wrapName == "for another" && key.Certificate != nil {
 				continue
 			}
-			message := shape{keyLen: 32, wraps: []wrap{w}, badPadding: true}.encode(noise(100_000))
+			message := shape{keyLen: 32, wraps: []wrap{w}, padding: noise(0)}.encode(noise(100_000 / 16 * 16))
 			first, err := decrypt(message, key)
 			second, err2 := decrypt(message, key)
 			if err == nil && wrapName != "well-formed key" {
@@ -181,6 +181,56 @@ func TestNoOracle(t *testing.T) {
 	}
 }
 
+// TestMalformedKeyIsNotGuessable: a message whose PKCS#1 v1.5 key is malformed is
+// not decrypted with a key that its sender could know.
+func TestMalformedKeyIsNotGuessable(t *testing.T) {
+	t.Parallel()
+	k := kommune()
+	for name, w := range map[string]wrap{"malformed": {to: k, pkcs1: true, broken: true}, "above the modulus": {to: k, pkcs1: true, tooLarge: true}} {
+		for _, key := range []cms.Key{k.named(), {Private: hsm{k.key}}} {
+			plain := noise(100_000) // some comes before the padding fails
+			got, _ := decrypt(shape{keyLen: 32, key: make([]byte, 32), wraps: []wrap{w}}.encode(plain), key)
+			if bytes.Equal(got, plain) {
+				t.Errorf("%s: decrypted with a key of zeros", name)
+			}
+			other := shape{keyLen: 32, key: make([]byte, 32), wraps: []wrap{{to: k, pkcs1: true, broken: true}}}
+			if again, _ := decrypt(other.encode(plain), key); bytes.Equal(got[:500], again[:500]) {
+				t.Errorf("%s: two malformed keys have one substitute", name)
+			}
+		}
+	}
+}
+
+func TestPadding(t *testing.T) {
+	t.Parallel()
+	k := kommune()
+	for n := range 18 {
+		block := noise(16) // the last bytes of the content, then the padding
+		for i := range min(n, 16) {
+			block[15-i] = byte(n)
+		}
+		block[15] = byte(n)
+		want := append(noise(32), block[:16-min(n, 16)]...)
+		message := shape{keyLen: 32, wraps: to(k), padding: block}.encode(noise(32))
+		got, err := decrypt(message, k.named())
+		if n == 0 || n == 17 {
+			if err != cms.ErrDecrypt {
+				t.Errorf("padding of %d: %v, want ErrDecrypt", n, err)
+			}
+		} else if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("padding of %d: got %d bytes, %v, want %d", n, len(got), err, len(want))
+		}
+		for i := 16 - min(n, 16); i < 15; i++ {
+			bad := slices.Clone(block)
+			bad[i] ^= 0x20
+			message := shape{keyLen: 32, wraps: to(k), padding: bad}.encode(noise(32))
+			if got, err := decrypt(message, k.named()); err != cms.ErrDecrypt || len(got) > 0 {
+				t.Errorf("padding of %d with byte %d wrong: %d bytes, %v, want ErrDecrypt", n, i, len(got), err)
+			}
+		}
+	}
+}
+
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	current, previous := kommune(), kommuneOld()
@@ -196,6 +246,7 @@ func TestRotation(t *testing.T) {
 		// Java looks at no names; a sender may have an older certificate of the same key.
 		pkcs1 := shape{keyLen: 32, wraps: []wrap{{to: previous, pkcs1: true}}}.encode(plain)
 		mustDecrypt(t, pkcs1, plain, current.anonymous(), previous.anonymous())
+		mustDecrypt(t, pkcs1, plain, previous.anonymous(), current.anonymous())
 		mustDecrypt(t, pkcs1, plain, cms.Key{Private: hsm{current.key}}, cms.Key{Private: hsm{previous.key}})
 	}
 }
@@ -222,10 +273,6 @@ func TestDamage(t *testing.T) {
 				t.Errorf("%s: byte %d damaged: nameless error %v", name, i, err)
 			}
 		}
-	}
-	bad := shape{keyLen: 32, wraps: to(k), badPadding: true}.encode(noise(20))
-	if _, err := decrypt(bad, k.named()); err != cms.ErrDecrypt {
-		t.Errorf("bad padding: %v", err)
 	}
 	for cut, s := range map[int]shape{1: {}, 15: {}, 16: {}} {
 		s = shape{keyLen: 32, wraps: to(k), content: func(p []byte) []byte { return tlv(false, 0x80, p[:16-cut]) }}
@@ -270,16 +317,21 @@ func TestBombs(t *testing.T) {
 		r    io.Reader
 		want string
 	}{
-		"deep":                      {io.MultiReader(strings.NewReader(start+"\x31\x80"), repeat("\x30\x80")), "nested deeper"},
-		"many recipients":           {io.MultiReader(strings.NewReader(start+"\x31\x80"), repeat("\x30\x00")), "header too large"},
-		"many empty OCTET STRINGs":  {io.MultiReader(strings.NewReader(start+"\x31\x80\x24\x80"), repeat("\x04\x00")), "header too large"},
-		"one huge element":          {io.MultiReader(strings.NewReader(start+"\x31\x84\x7f\xff\xff\xff"), repeat("\x00")), "too large for a header"},
-		"huge version":              {io.MultiReader(strings.NewReader(start[:len(start)-3]+"\x02\x88\x3f\xff\xff\xff\xff\xff\xff\xff"), repeat("\x00")), "too large for a header"},
-		"length beyond all bounds":  {io.MultiReader(strings.NewReader("\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff"), repeat("\x00")), "length too large"},
-		"length of a hundred bytes": {io.MultiReader(strings.NewReader("\x30\xe4"), repeat("\x00")), "length of 100 bytes"},
-		"zeros":                     {repeat("\x00"), "end-of-contents where none belongs"},
-		"text":                      {repeat("hei "), "found tag 0x68, want 0x30 (ContentInfo)"},
-		"PEM":                       {repeat("-----BEGIN CMS-----\n"), "want 0x30"},
+		"deep":                        {io.MultiReader(strings.NewReader(start+"\x31\x80"), repeat("\x30\x80")), "nested deeper"},
+		"many recipients":             {io.MultiReader(strings.NewReader(start+"\x31\x80"), repeat("\x30\x00")), "header too large"},
+		"many empty OCTET STRINGs":    {io.MultiReader(strings.NewReader(start+"\x31\x80\x24\x80"), repeat("\x04\x00")), "header too large"},
+		"one huge element":            {io.MultiReader(strings.NewReader(start+"\x31\x84\x7f\xff\xff\xff"), repeat("\x00")), "too large for a header"},
+		"huge version":                {io.MultiReader(strings.NewReader(start[:len(start)-3]+"\x02\x88\x3f\xff\xff\xff\xff\xff\xff\xff"), repeat("\x00")), "too large for a header"},
+		"length beyond all bounds":    {io.MultiReader(strings.NewReader("\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff"), repeat("\x00")), "length too large"},
+		"length of a hundred bytes":   {io.MultiReader(strings.NewReader("\x30\xe4"), repeat("\x00")), "length of 100 bytes"},
+		"child larger than parent":    {strings.NewReader("\x30\x05\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"), "element of 9 bytes runs past"},
+		"header across the end":       {strings.NewReader("\x30\x01\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"), "element runs past"},
+		"end-of-contents in definite": {strings.NewReader("\x30\x05\x00\x00\x00\x00\x00"), "end-of-contents where none belongs"},
+		"multi-byte tag":              {strings.NewReader("\x30\x05\x1f\x81\x01\x00\x00"), "multi-byte tag"},
+		"primitive without length":    {strings.NewReader("\x30\x05\x06\x80\x01\x00\x00"), "primitive element of indefinite length"},
+		"zeros":                       {repeat("\x00"), "end-of-contents where none belongs"},
+		"text":                        {repeat("hei "), "found tag 0x68, want 0x30 (ContentInfo)"},
+		"PEM":                         {repeat("-----BEGIN CMS-----\n"), "want 0x30"},
 	} {
 		c := &counting{r: tc.r}
 		_, err := cms.NewReader(c, kommune().named())

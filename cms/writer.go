@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 
+	"knutepunkt/cms/internal/aescbc"
+
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -79,15 +81,11 @@ func (o Options) NewWriter(w io.Writer, recipients ...*x509.Certificate) (*Write
 	secret := make([]byte, o.KeySize+aes.BlockSize)
 	rand.Read(secret) // never fails
 	key, iv := secret[:o.KeySize], secret[o.KeySize:]
-	block, err := aes.NewCipher(key)
+	cbc, err := aescbc.NewEncrypter(key, iv)
 	if err != nil {
 		return nil, fmt.Errorf("cms: %w", err)
 	}
-	z := &Writer{
-		w:     w,
-		cbc:   cipher.NewCBCEncrypter(block, iv),
-		plain: make([]byte, plainSize),
-	}
+	z := &Writer{w: w, cbc: cbc, plain: make([]byte, plainSize)}
 	header, err := o.header(recipients, key, iv, algorithm)
 	if err != nil {
 		return nil, err
