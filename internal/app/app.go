@@ -1,0 +1,276 @@
+// Package app wires the house: it builds every room from one Config, starts
+// them in order, and takes them down so that nothing accepted is lost.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"knutepunkt/api"
+	"knutepunkt/internal/audit"
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/blob"
+	"knutepunkt/internal/digisos"
+	"knutepunkt/internal/dokumentlager"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/fiksio"
+	"knutepunkt/internal/fiksio/amqp"
+	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/jobs"
+	"knutepunkt/internal/keys"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/levering"
+	"knutepunkt/internal/mail"
+	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/store"
+)
+
+// Config is all that a running platform needs from outside.
+type Config struct {
+	Dir    string // data folder: the database and the large blobs
+	Master []byte // the 32-byte master key that everything at rest hangs on
+
+	// Open listeners. AMQP is plain, AMQPS already wrapped in TLS; both may be nil.
+	HTTP, AMQP, AMQPS net.Listener
+
+	BaseURL    string // external address of the APIs, without trailing slash
+	MinsideURL string // external address of the citizens' pages; "" = BaseURL
+
+	Klokke    klokke.Klokke
+	Log       *slog.Logger
+	Utstedere []auth.Utsteder // whose tokens are trusted
+
+	// Epost makes the e-mail transport, and EpostFra is the sender's address.
+	Epost    func(*store.DB, *keys.Ring) mail.Transport
+	EpostFra string
+
+	// PlattformOrgID is the organisation that owns the platform's own kontoer. It
+	// is made where it does not exist.
+	PlattformOrgID string
+
+	Digisos  digisos.Config
+	Levering levering.Config
+
+	API []string // services whose OpenAPI documents are served
+
+	// Ruter are more routes, and Omslag wraps the whole HTTP face; the sandbox uses both.
+	Ruter  func(*App) []auth.Route
+	Omslag func(http.Handler) http.Handler
+	// Klargjor runs after the migrations and before anything is served: seeding.
+	Klargjor func(context.Context, *App) error
+}
+
+// App is a platform that has been built. The rooms may be called between New
+// and Stop.
+type App struct {
+	cfg Config
+
+	DB            *store.DB
+	Ring          *keys.Ring
+	Blobs         *blob.Store
+	Jobs          *jobs.Engine
+	Transport     mail.Transport
+	Mail          *mail.Service
+	Audit         *audit.Service
+	Org           *organisasjon.Service
+	Auth          *auth.Autentisering
+	Dokumentlager *dokumentlager.Service
+	Levering      *levering.Service
+	FiksIO        *fiksio.Service
+	AMQP          *amqp.Listener
+	Digisos       *digisos.Service
+
+	ruter   []auth.Route
+	handler http.Handler
+	server  *http.Server
+	klar    atomic.Bool
+	gruppe  errgroup.Group // what serves; its first error is Wait's
+}
+
+// Migrations are the tables of all rooms, from the ground floor up.
+func Migrations() []store.Migrations {
+	return []store.Migrations{
+		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
+		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), fiksio.Migrations(),
+		digisos.Migrations(),
+	}
+}
+
+// Grunnlag opens the database and the key ring under dir; commands that need no
+// more (audit verify, keys) use it alone. Close the DB after use.
+func Grunnlag(ctx context.Context, dir string, master []byte, k klokke.Klokke) (*store.DB, *keys.Ring, error) {
+	db, err := store.Open(ctx, filepath.Join(dir, "knutepunkt.db"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := db.Migrate(ctx, Migrations()...); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("bringing the database up to date: %w", err), db.Close())
+	}
+	ring, err := keys.OpenRing(ctx, db, k, master)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("opening the key ring: %w", err), db.Close())
+	}
+	return db, ring, nil
+}
+
+// New builds a platform; nothing is served and no job runs before Start. On
+// error everything that New opened is closed again.
+func New(ctx context.Context, cfg Config) (_ *App, err error) {
+	if cfg.MinsideURL == "" {
+		cfg.MinsideURL = cfg.BaseURL
+	}
+	if cfg.EpostFra == "" {
+		cfg.EpostFra = "Knutepunkt <knutepunkt@localhost>"
+	}
+	a := &App{cfg: cfg}
+	if a.DB, a.Ring, err = Grunnlag(ctx, cfg.Dir, cfg.Master, cfg.Klokke); err != nil {
+		return nil, err
+	}
+	for _, steg := range []func(context.Context) error{a.byggRom, a.klargjor, a.byggHTTP} {
+		if err := steg(ctx); err != nil {
+			return nil, errors.Join(err, a.DB.Close())
+		}
+	}
+	return a, nil
+}
+
+// byggRom builds the rooms from the ground floor up.
+func (a *App) byggRom(ctx context.Context) (err error) {
+	cfg, k, log := a.cfg, a.cfg.Klokke, a.cfg.Log
+	filer, err := blob.Files(filepath.Join(cfg.Dir, "blobs"))
+	if err != nil {
+		return fmt.Errorf("opening the blob folder: %w", err)
+	}
+	a.Blobs = blob.NewStore(a.DB, a.Ring, k, filer)
+	a.Jobs = jobs.New(a.DB, k, log)
+	a.Transport = cfg.Epost(a.DB, a.Ring)
+	a.Mail = mail.NewService(a.DB, a.Ring, k, a.Jobs, a.Transport, cfg.EpostFra)
+	a.Audit = audit.NewService(a.DB, a.Ring, k)
+	a.Org = organisasjon.New(a.DB, a.Ring, k, a.Audit)
+	if a.Auth, err = auth.New(auth.Config{Utstedere: cfg.Utstedere, Integrasjoner: a.Org, Klokke: k}); err != nil {
+		return fmt.Errorf("building authentication: %w", err)
+	}
+	a.Dokumentlager = dokumentlager.NewService(a.DB, a.Ring, a.Blobs, k, a.Jobs, a.Org)
+	a.Levering = levering.NewService(a.DB, k, a.Jobs, a.Mail, log, cfg.Levering)
+	a.FiksIO, err = fiksio.New(ctx, fiksio.Deps{
+		DB: a.DB, Klokke: k, Ring: a.Ring, Blobs: a.Blobs, Jobs: a.Jobs, Organisasjon: a.Org,
+		Dokumentlager: a.Dokumentlager, Tilgang: a.Org, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("building Fiks IO: %w", err)
+	}
+	cfg.Digisos.MellomlagringOrgID = cfg.PlattformOrgID
+	a.Digisos, err = digisos.NewService(digisos.Deps{
+		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, Dokumentlager: a.Dokumentlager,
+		Levering: a.Levering, FiksIO: a.FiksIO, Audit: a.Audit, Log: log,
+	}, cfg.Digisos)
+	if err != nil {
+		return fmt.Errorf("building Digisos: %w", err)
+	}
+	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
+	a.FiksIO.Koble(a.AMQP)
+	a.feiing()
+	return nil
+}
+
+// feiing sweeps crash leftovers of the blob store once a day.
+func (a *App) feiing() {
+	var neste atomic.Int64 // µs; the first sweep comes an hour after the start
+	neste.Store(store.Micros(a.cfg.Klokke.Now().Add(time.Hour)))
+	a.Jobs.AddDuty(jobs.Duty{
+		Name: "blob.feiing",
+		Next: func(context.Context) (time.Time, error) { return store.Time(neste.Load()), nil },
+		RunOnce: func(ctx context.Context, naa time.Time) error {
+			neste.Store(store.Micros(naa.Add(24 * time.Hour)))
+			n, err := a.Blobs.Sweep(ctx)
+			if n > 0 {
+				a.cfg.Log.Info("swept blobs that nothing refers to", "antall", n)
+			}
+			return err
+		},
+	})
+}
+
+// klargjor makes what every platform has (its own organisation, konto and
+// keys) and what the caller seeds.
+func (a *App) klargjor(ctx context.Context) error {
+	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+		_, err := a.Org.OpprettOrganisasjon(ctx, tx, organisasjon.Organisasjon{
+			ID: a.cfg.PlattformOrgID, Navn: "Knutepunkt", Type: "LEVERANDOR",
+		})
+		return err
+	})
+	if err != nil && !feil.Er(err, feil.Konflikt) {
+		return fmt.Errorf("making the platform's organisation: %w", err)
+	}
+	if a.cfg.Klargjor != nil {
+		if err := a.cfg.Klargjor(ctx, a); err != nil {
+			return err
+		}
+	}
+	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering} {
+		if _, err := a.Ring.Platform(ctx, formaal); err != nil {
+			return fmt.Errorf("making the platform's %s key: %w", formaal, err)
+		}
+	}
+	if err := a.Digisos.Klargjor(ctx); err != nil {
+		return fmt.Errorf("preparing Digisos: %w", err)
+	}
+	var konto fiksio.Konto
+	err = a.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		konto, err = a.FiksIO.SikrePlattformkonto(ctx, tx, a.cfg.PlattformOrgID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the platform's Fiks IO konto: %w", err)
+	}
+	a.Levering.RegistrerKanal(fiksio.NyKanal(a.FiksIO, a.Levering, konto.ID))
+	return nil
+}
+
+// Routes are all endpoints with their rows of the authorisation table.
+func (a *App) Routes() []auth.Route { return a.ruter }
+
+// Handler is the whole HTTP face, for tests that need no listener.
+func (a *App) Handler() http.Handler { return a.handler }
+
+func (a *App) byggHTTP(context.Context) error {
+	a.ruter = append(a.ruter, dokumentlager.HTTP{Service: a.Dokumentlager, MinsideURL: a.cfg.MinsideURL}.Routes()...)
+	a.ruter = append(a.ruter, a.FiksIO.HTTP().Routes()...)
+	a.ruter = append(a.ruter, a.Digisos.Routes()...)
+	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
+	dokumenter, err := api.Routes(a.cfg.API...)
+	if err != nil {
+		return fmt.Errorf("reading the OpenAPI documents: %w", err)
+	}
+	for _, d := range dokumenter {
+		a.ruter = append(a.ruter, auth.Route{Pattern: d.Pattern, Tilgang: alle, Handler: httpx.FromHTTP(d.Handler)})
+	}
+	a.ruter = append(a.ruter,
+		auth.Route{Pattern: "GET /healthz", Tilgang: alle, Handler: a.healthz},
+		auth.Route{Pattern: "GET /readyz", Tilgang: alle, Handler: a.readyz},
+	)
+	if a.cfg.Ruter != nil {
+		a.ruter = append(a.ruter, a.cfg.Ruter(a)...)
+	}
+	router := &httpx.Router{Log: a.cfg.Log, Klokke: a.cfg.Klokke}
+	if err := auth.Guard(router, a.Auth, a.Org, a.ruter); err != nil {
+		return fmt.Errorf("building the authorisation table: %w", err)
+	}
+	a.handler = router
+	if a.cfg.Omslag != nil {
+		a.handler = a.cfg.Omslag(router)
+	}
+	a.server = httpx.Server(a.handler)
+	a.server.ErrorLog = slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug)
+	return nil
+}
