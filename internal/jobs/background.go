@@ -19,7 +19,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		return errors.New("jobs: started twice")
 	}
 	e.started, e.stopping = true, false
-	e.stop = make(chan struct{})
+	stop := make(chan struct{})
+	e.stop = stop
 	e.mu.Unlock()
 
 	if err := e.recover(ctx); err != nil {
@@ -30,9 +31,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.cancel = cancel
-	e.loops.Go(func() { e.dispatch(ctx) })
+	e.loops.Go(func() { e.dispatch(ctx, stop) })
 	for _, d := range e.duties {
-		e.loops.Go(func() { e.attend(ctx, d) })
+		e.loops.Go(func() { e.attend(ctx, stop, d) })
 	}
 	return nil
 }
@@ -43,6 +44,9 @@ func (e *Engine) recover(ctx context.Context) error {
 		n, err := takeBack(ctx, tx)
 		if n > 0 {
 			tx.OnCommit(func() { e.log.Info("jobs taken back after a stop", "count", n) })
+		}
+		for _, k := range e.kinds {
+			tx.OnCommit(func() { e.dueAt(k, 0) })
 		}
 		return err
 	})
@@ -153,7 +157,7 @@ func (e *Engine) resume() {
 
 // dispatch hands due jobs to slots: a kind has Concurrency of them, and a slot
 // takes the kind's next job in the transaction that ends the one before.
-func (e *Engine) dispatch(ctx context.Context) {
+func (e *Engine) dispatch(ctx context.Context, stop <-chan struct{}) {
 	timer := time.NewTimer(maxSleep)
 	defer timer.Stop()
 	for {
@@ -166,7 +170,7 @@ func (e *Engine) dispatch(ctx context.Context) {
 		select {
 		case <-e.wake:
 		case <-timer.C:
-		case <-e.stop:
+		case <-stop:
 			return
 		}
 	}
@@ -280,7 +284,7 @@ func (e *Engine) slot(ctx context.Context, k *kind, j Job) {
 }
 
 // attend runs a duty when it is due.
-func (e *Engine) attend(ctx context.Context, d *duty) {
+func (e *Engine) attend(ctx context.Context, stop <-chan struct{}, d *duty) {
 	timer := time.NewTimer(maxSleep)
 	defer timer.Stop()
 	for {
@@ -293,7 +297,7 @@ func (e *Engine) attend(ctx context.Context, d *duty) {
 		select {
 		case <-d.wake:
 		case <-timer.C:
-		case <-e.stop:
+		case <-stop:
 			return
 		}
 	}

@@ -57,8 +57,13 @@ type Ring struct {
 	data    tink.AEAD
 	oppslag *prf.Set
 
-	platformMu sync.Mutex // held while keys of a purpose are loaded or made
-	platform   map[Formaal][]Platformnokkel
+	platform map[Formaal]*platform
+}
+
+// platform is the cached keys of one purpose.
+type platform struct {
+	mu   sync.Mutex // held while they are loaded or made, which may take a second
+	keys []Platformnokkel
 }
 
 // OpenRing loads the ring from the database, and makes one where there is none.
@@ -72,7 +77,7 @@ func OpenRing(ctx context.Context, db *store.DB, k klokke.Klokke, master []byte)
 	if err != nil {
 		return nil, fmt.Errorf("keys: master key: %w", err)
 	}
-	r := &Ring{db: db, k: k, master: m, platform: map[Formaal][]Platformnokkel{}}
+	r := &Ring{db: db, k: k, master: m, platform: map[Formaal]*platform{Dokumentlager: {}, Signering: {}}}
 
 	if r.handle, err = r.loadOrCreate(ctx, "data", aeadHandle); err != nil {
 		return nil, err

@@ -45,10 +45,14 @@ type Platformnokkel struct {
 // self-signed) where there is none, which takes up to a second or so. The
 // result is cached until RotatePlatform; do not change it.
 func (r *Ring) Platform(ctx context.Context, formaal Formaal) ([]Platformnokkel, error) {
-	r.platformMu.Lock()
-	defer r.platformMu.Unlock()
-	if ks := r.platform[formaal]; len(ks) > 0 && r.k.Now().Before(ks[0].Certificate.NotAfter) {
-		return ks, nil
+	p := r.platform[formaal]
+	if p == nil {
+		return nil, fmt.Errorf("keys: unknown purpose %q", formaal)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.keys) > 0 && r.k.Now().Before(p.keys[0].Certificate.NotAfter) {
+		return p.keys, nil
 	}
 	ks, err := r.loadPlatform(ctx, r.db.Read(), formaal)
 	if err != nil {
@@ -64,7 +68,7 @@ func (r *Ring) Platform(ctx context.Context, formaal Formaal) ([]Platformnokkel,
 			return nil, err
 		}
 	}
-	r.platform[formaal] = ks
+	p.keys = ks
 	return ks, nil
 }
 
@@ -84,8 +88,12 @@ func (r *Ring) ImportPlatform(ctx context.Context, formaal Formaal, key *rsa.Pri
 	if pub, ok := cert.PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return Platformnokkel{}, errors.New("keys: the certificate is not of this RSA key")
 	}
-	r.platformMu.Lock()
-	defer r.platformMu.Unlock()
+	p := r.platform[formaal]
+	if p == nil {
+		return Platformnokkel{}, fmt.Errorf("keys: unknown purpose %q", formaal)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	ks, err := r.storePlatform(ctx, formaal, key, cert, true)
 	if err != nil {
 		return Platformnokkel{}, err
@@ -93,7 +101,7 @@ func (r *Ring) ImportPlatform(ctx context.Context, formaal Formaal, key *rsa.Pri
 	if len(ks) == 0 || !ks[0].Certificate.Equal(cert) {
 		return Platformnokkel{}, errors.New("keys: the certificate has expired")
 	}
-	r.platform[formaal] = ks
+	p.keys = ks
 	return ks[0], nil
 }
 

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"a run that takes too long is ended":                   testTimeout,
 		"Stop lets work end":                                   testStopWaits,
 		"Stop gives up in time, and the work is done again":    testStopGivesUp,
+		"an engine that was stopped can start again":           testStartAgain,
 		"Wake makes the background look at a duty":             testWake,
 		"a duty in the background fires after the clock moved": testDutyBackground,
 		"counts by kind":                                       testStats,
@@ -571,18 +572,59 @@ func testBackgroundAdvance(t *testing.T, b *bench) {
 }
 
 func testAdvanceBeside(t *testing.T, b *bench) {
-	b.e.Handle("a", jobs.Options{}, b.noting)
+	var now atomic.Int32
+	work := func(ctx context.Context, j jobs.Job) error {
+		if now.Add(1) > 1 {
+			t.Error("two at once")
+		}
+		defer now.Add(-1)
+		if j.Arg == "x" {
+			b.add(jobs.Spec{Kind: "b", Arg: "made by it"}) // which would wake the background
+			for range 10 {
+				b.add() // a commit, which lets the background commit too
+			}
+		}
+		return b.noting(ctx, j)
+	}
+	b.e.Handle("a", jobs.Options{}, work)
+	b.e.Handle("b", jobs.Options{}, work)
 	b.start()
 	var want []string
 	var specs []jobs.Spec
-	for i := range 100 {
-		d := time.Duration(100-i) * time.Minute
-		specs = append(specs, jobs.Spec{Kind: "a", Arg: "x", RunAt: at(d)})
-		want = append(want, (time.Duration(i+1)*time.Minute).String()+" x 1")
+	for i := range 50 {
+		specs = append(specs, jobs.Spec{Kind: "a", Arg: "x", RunAt: at(time.Duration(50-i) * time.Minute)})
+		d := (time.Duration(i+1) * time.Minute).String()
+		want = append(want, d+" x 1", d+" made by it 1")
 	}
 	b.add(specs...)
 	b.advance(2 * time.Hour)
 	b.want(want...)
+}
+
+func testStartAgain(t *testing.T, b *bench) {
+	begun := make(chan int)
+	b.e.Handle("a", jobs.Options{}, func(ctx context.Context, j jobs.Job) error {
+		begun <- j.Attempt
+		if j.Attempt == 1 {
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	})
+	b.start()
+	b.add(jobs.Spec{Kind: "a"})
+	within(t, begun)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.e.Stop(ctx); err == nil {
+		t.Error("Stop: no error though work was under way")
+	}
+	if err := b.e.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.start()
+	if got := within(t, begun); got != 2 {
+		t.Errorf("attempt %d, want 2", got)
+	}
 }
 
 func testConcurrency(t *testing.T, b *bench) {

@@ -322,23 +322,41 @@ func testConcurrency(t *testing.T, db *store.DB) {
 	}
 }
 
-func testContext(t *testing.T, db *store.DB) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var ran atomic.Bool
-	inside, queued := make(chan struct{}), make(chan error, 1)
-	go func() {
-		<-inside
-		queued <- db.Write(ctx, func(tx *store.Tx) error { ran.Store(true); return nil })
-	}()
-	// While this one runs, the other waits, and its context ends.
-	if err := db.Write(t.Context(), func(*store.Tx) error { close(inside); cancel(); return nil }); err != nil {
-		t.Fatal(err)
+// endsInQueue is a context that ends when Write has looked at it once.
+type endsInQueue struct {
+	context.Context
+	looks atomic.Int32
+}
+
+func (c *endsInQueue) Err() error {
+	if c.looks.Add(1) == 1 {
+		return nil
 	}
-	if err := <-queued; !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	return context.Canceled
+}
+
+func testContext(t *testing.T, db *store.DB) {
+	var ran atomic.Bool
+	fn := func(*store.Tx) error { ran.Store(true); return nil }
+	before, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, ctx := range map[string]context.Context{"before": before, "in the queue": &endsInQueue{Context: t.Context()}} {
+		if err := db.Write(ctx, fn); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		together(t, db, 5, func(i int) {
+			if i == 2 {
+				_ = db.Write(ctx, fn)
+			} else if err := db.Write(t.Context(), put(t.Context(), fmt.Sprint(name, i))); err != nil {
+				t.Errorf("%s: beside it: %v", name, err)
+			}
+		})
 	}
 	if ran.Load() {
 		t.Error("the function ran all the same")
+	}
+	if n := count(t, db.Read()); n != 8 {
+		t.Errorf("%d rows, want 8", n)
 	}
 }
 
