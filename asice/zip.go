@@ -99,7 +99,7 @@ func (s *source) ReadByte() (byte, error) {
 
 func (s *source) peek(n int) []byte {
 	b, err := s.br.Peek(n)
-	s.note(err)
+	_ = s.note(err)
 	return b
 }
 

@@ -16,7 +16,6 @@ type Reader struct {
 	d      *berReader
 	header Header
 	params contentParameters
-	key    []byte
 	cbc    cipher.BlockMode // nil for GCM
 	gcm    cipher.AEAD      // nil for CBC
 

@@ -208,7 +208,7 @@ func (w *Writer) Discard() {
 	if w.spill != nil {
 		if w.put != nil { // not closed: Put sees the error and keeps nothing
 			_ = w.spill.CloseWithError(errDiscarded)
-			<-w.put
+			<-w.put //nolint:errcheck // the error that it was given
 		}
 		// The request may be over; the removal shall happen all the same.
 		_ = w.s.backend.Delete(context.WithoutCancel(w.ctx), w.id)

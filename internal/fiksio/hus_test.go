@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
 	"log/slog"
 	"math/big"
@@ -198,8 +197,4 @@ func lagSertifikat(key *rsa.PrivateKey, fra, til time.Time) *x509.Certificate {
 		panic(err)
 	}
 	return c
-}
-
-func pemAv(typ string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: typ, Bytes: der}))
 }

@@ -36,7 +36,7 @@ type snoozeError struct{ d time.Duration }
 
 func (s snoozeError) Error() string { return fmt.Sprintf("snoozed for %s", s.d) }
 
-// Snooze, returned by a worker, runs the job again after d without counting an attempt.
+// Snooze is what a worker returns to be run again after d without counting an attempt.
 func Snooze(d time.Duration) error { return snoozeError{d} }
 
 // Options of a kind of job. Zero values give the defaults in the comments.

@@ -188,7 +188,7 @@ func (s *Service) HarNoen(ctx context.Context, aktor, privilegium string) (bool,
 func (s *Service) slaaOpp(ctx context.Context, aktor, privilegium, ressursID string, les func(nokkel, admin string) (bool, error)) (bool, error) {
 	aktorNokkel, person, err := s.aktorNokkel(aktor)
 	if err != nil {
-		return false, nil // nobody holds nothing
+		return false, nil //nolint:nilerr // nobody holds nothing
 	}
 	now := s.klokke.Now()
 	nokkel := tilgangNokkel{aktorNokkel, privilegium, ressursID}

@@ -62,7 +62,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		done:     make(chan struct{}),
 	}
 	if err := db.open(ctx); err != nil {
-		db.closeHandles()
+		_ = db.closeHandles()
 		return nil, fmt.Errorf("opening database %s: %w", path, err)
 	}
 	go db.commitLoop()

@@ -184,19 +184,6 @@ func (h *hole) consume(queue, tag string) <-chan client.Delivery {
 	return d
 }
 
-// reason is why the channel was closed, by the server.
-func (h *hole) reason() string {
-	select {
-	case e := <-h.closed:
-		if e == nil {
-			return "closed in order"
-		}
-		return fmt.Sprintf("%d %s", e.Code, e.Reason)
-	case <-time.After(patience):
-		return "not closed"
-	}
-}
-
 // next returns the next delivery.
 func (s *session) next(ds <-chan client.Delivery) client.Delivery {
 	s.Helper()
