@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
+	"knutepunkt/asice"
 	"knutepunkt/internal/digisos/filformat"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/levering"
@@ -184,24 +183,29 @@ const (
 	navnMetadata = "forsendelseMetadata.json"
 )
 
-// leveringsfiler lists what the receiver gets (§2.2). By SvarUt the main
+// leveringsfiler lists what the receiver gets (§2.2), under the names that NAV
+// gave unless two are alike; vedlegg.json is not touched. By SvarUt the main
 // document comes before vedlegg.json, as the importers there were built for (§2.3).
 func (s *Service) leveringsfiler(f forsendelse, metadata []byte, kanal string) []levering.Fil {
-	var ut []levering.Fil
+	filer := f.Innhold.filer()
+	navn := []string{navnVedlegg, navnMetadata, navnSoknad} // first, so that nobody else gets these names
+	for _, d := range filer {
+		navn = append(navn, d.Filnavn)
+	}
+	navn = asice.UniqueNames(navn)[3:]
 	fil := func(navn, mimetype, id string) levering.Fil {
 		return levering.Fil{Navn: navn, Mimetype: mimetype, Apne: func(ctx context.Context) (io.ReadCloser, error) {
 			r, _, err := s.Dokumentlager.Apne(ctx, id, 0)
 			return r, err
 		}}
 	}
-	brukt := map[string]bool{navnVedlegg: true, navnMetadata: true}
+	var ut []levering.Fil
 	if f.MetadataID != "" {
 		ut = append(ut, fil(navnSoknad, "application/json", f.MetadataID))
-		brukt[navnSoknad] = true
 	}
 	vedlegg := len(ut)
-	for _, d := range f.Innhold.filer() {
-		ut = append(ut, fil(ledig(brukt, d.Filnavn), mimetype(d.Mimetype), d.ID))
+	for i, d := range filer {
+		ut = append(ut, fil(navn[i], mimetype(d.Mimetype), d.ID))
 	}
 	if kanal == levering.KanalSvarUt {
 		vedlegg++
@@ -209,18 +213,6 @@ func (s *Service) leveringsfiler(f forsendelse, metadata []byte, kanal string) [
 	ut = slices.Insert(ut, min(vedlegg, len(ut)), fil(navnVedlegg, "application/json", f.VedleggID))
 	return append(ut, levering.Fil{Navn: navnMetadata, Mimetype: "application/json",
 		Apne: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(metadata)), nil }})
-}
-
-// ledig gives a name that is not used yet, with a number before the extension
-// when it must, and marks it used.
-func ledig(brukt map[string]bool, navn string) string {
-	kandidat := navn
-	for i := 1; brukt[kandidat]; i++ {
-		ext := path.Ext(navn)
-		kandidat = strings.TrimSuffix(navn, ext) + "-" + strconv.Itoa(i) + ext
-	}
-	brukt[kandidat] = true
-	return kandidat
 }
 
 // Endret implements levering.Kilde: it writes the history by the names of

@@ -1,8 +1,13 @@
 package digisos
 
 import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"knutepunkt/asice"
+	"knutepunkt/cms"
 	"knutepunkt/internal/fiksio"
+	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
 )
@@ -270,12 +278,15 @@ func TestFeiletSvarUtIHistorikken(t *testing.T) {
 	}
 }
 
-// File names in a delivery are unique, whatever citizens call their files; the
-// first of a name keeps it, and the extension stays.
+// File names in a delivery are unique, also on disks that see no difference
+// between a and A, and fit for the container, whatever citizens call their
+// files; our own three keep theirs, and so does the first of a name.
 func TestUnikeFilnavn(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		navn := rapid.SliceOf(rapid.SampledFrom([]string{"a.pdf", "a-1.pdf", "a-2.pdf", "a", ".pdf", "vedlegg.json", "soknad.json", "forsendelseMetadata.json"})).Draw(t, "navn")
+		navn := rapid.SliceOf(rapid.OneOf(rapid.StringN(1, 20, 250), rapid.SampledFrom([]string{
+			"a.pdf", "A.PDF", "a-2.pdf", "a-3.pdf", "a", ".pdf", "vedlegg.json", "soknad.json", "forsendelseMetadata.json", "mimetype", "META-INF",
+		}))).Draw(t, "navn")
 		f := forsendelse{MetadataID: "m", VedleggID: "v"}
 		for _, n := range navn {
 			f.Innhold.Vedlegg = append(f.Innhold.Vedlegg, dokument{Filnavn: n})
@@ -285,17 +296,91 @@ func TestUnikeFilnavn(t *testing.T) {
 		if len(filer) != len(navn)+3 {
 			t.Fatalf("%d files of %d", len(filer), len(navn))
 		}
-		sett := map[string]bool{}
+		sett, eksakt := map[string]bool{}, map[string]bool{}
 		for _, fil := range filer {
-			if sett[fil.Navn] {
-				t.Fatalf("%s twice", fil.Navn)
+			if err := asice.CheckName(fil.Navn); err != nil || sett[strings.ToLower(fil.Navn)] {
+				t.Fatalf("%q is not fit: %v", fil.Navn, err)
 			}
-			sett[fil.Navn] = true
+			sett[strings.ToLower(fil.Navn)], eksakt[fil.Navn] = true, true
 		}
 		for _, n := range append(navn, "vedlegg.json", "soknad.json", "forsendelseMetadata.json") {
-			if !sett[n] {
-				t.Fatalf("%s is gone", n)
+			if asice.CheckName(n) == nil && !sett[strings.ToLower(n)] {
+				t.Fatalf("%q is gone", n)
 			}
 		}
+		if !eksakt["vedlegg.json"] || !eksakt["soknad.json"] || !eksakt["forsendelseMetadata.json"] {
+			t.Fatal("our own names are taken")
+		}
 	})
+}
+
+// The whole way with the real Fiks IO: what the fagsystem unpacks is what NAV
+// sent, and its receipt makes the søknad delivered.
+func TestGjennomFiksIO(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	key, _ := grunntest.Plattformnokkel(t)
+	mal := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: grunntest.Start.Add(-time.Hour), NotAfter: grunntest.Start.AddDate(1, 0, 0)}
+	cert, err := x509.CreateCertificate(rand.Reader, mal, mal, &key.PublicKey, key)
+	must(t, err)
+	const fagsystem = "00000000-0000-4000-9000-000000000315"
+	h.write(t, func(tx *store.Tx) error {
+		plattform, err := h.fio.SikrePlattformkonto(t.Context(), tx, orgNAV)
+		if err != nil {
+			return err
+		}
+		h.lev.RegistrerKanal(fiksio.NyKanal(h.fio, h.lev, plattform.ID))
+		if _, err := h.fio.OpprettKonto(t.Context(), tx, fiksio.Konto{ID: fagsystem, FiksOrgID: orgOslo, Navn: "Fagsystem", Aktiv: true, Intern: true, Sertifikat: cert}); err != nil {
+			return err
+		}
+		_, err = h.fio.OpprettAdresse(t.Context(), tx, fiksio.Adresse{KontoID: fagsystem, Beskrivelse: "NAV Frogner", Aktiv: true,
+			Identifikatorer: []fiksio.Identifikator{{Type: "NAVENHET_ID", Verdi: "0315"}}, Protokoller: []string{Protokoll}, Nivaer: []int{4}})
+		return err
+	})
+	got := map[string]string{}
+	h.fio.Lytt(fagsystem, func(ctx context.Context, tx *store.Tx, m fiksio.Melding) error {
+		kryptert, err := h.fio.Apne(ctx, m)
+		if err != nil {
+			return err
+		}
+		defer kryptert.Close()
+		klart, err := cms.NewReader(kryptert, cms.Key{Private: key})
+		if err != nil {
+			return err
+		}
+		if _, err := asice.Read(klart, asice.Options{}, func(navn string, r io.Reader) error {
+			b, err := io.ReadAll(r)
+			got[m.Type+" "+navn] = string(b)
+			return err
+		}); err != nil {
+			return err
+		}
+		svar := map[string]string{TypeSoknad: TypeSoknadMottatt, TypeEttersendelse: TypeEttersendelseMottatt}
+		_, err = h.fio.Send(ctx, tx, fiksio.Utgaaende{AvsenderKontoID: fagsystem, MottakerKontoID: m.AvsenderKontoID,
+			Type: svar[m.Type], SvarPaMelding: m.MeldingID}, nil)
+		return err
+	})
+	h.mellomlagre(t, "110000001", "vedlegg.json")
+	id := h.nySoknad(t, kari, "110000001")
+	h.ettersend(t, kari, id, "1100000010001", "ettersendelse.pdf").er(t, 202)
+	h.lever(t)
+	l, err := h.lev.ForKilde(t.Context(), h.DB.Read(), KildeSoknad, id)
+	must(t, err)
+	want := map[string]string{
+		TypeSoknad + " soknad.json": soknadJSON(kari), TypeSoknad + " vedlegg.json": vedleggJSON,
+		TypeSoknad + " Soknad.pdf": "%PDF Soknad.pdf", TypeSoknad + " Soknad-juridisk.pdf": "%PDF Soknad-juridisk.pdf",
+		TypeSoknad + " Brukerkvittering.pdf": "%PDF Brukerkvittering.pdf", TypeSoknad + " vedlegg-2.json": "vedlegg.json",
+		TypeSoknad + " forsendelseMetadata.json": `{"eksternRef":"110000001","digisosId":"` + id + `"}`,
+		TypeEttersendelse + " vedlegg.json":      `{"vedlegg":[]}`, TypeEttersendelse + " ettersendelse.pdf": "%PDF",
+		TypeEttersendelse + " forsendelseMetadata.json": fmt.Sprintf(
+			`{"eksternRef":"1100000010001","digisosId":"%s","soknadLeveranseId":{"sendtKanal":"FIKS_IO","id":"%s"}}`, id, l.LeveranseID),
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	st, err := h.s.NavStatus(t.Context(), []string{id}, "1")
+	must(t, err)
+	if !st[0].LevertFagsystem || l.Tilstand != levering.Bekreftet {
+		t.Errorf("%+v %s", st, l.Tilstand)
+	}
 }

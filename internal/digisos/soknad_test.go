@@ -96,6 +96,13 @@ func TestSoknadTarMellomlagring(t *testing.T) {
 			t.Errorf("%s is open to others", v.Filnavn)
 		}
 	}
+	konf, err := h.s.Konfigurasjon(t.Context(), orgOslo)
+	must(t, err)
+	for _, dok := range []string{o.SoknadDokument.DokumentlagerDokumentID, o.Metadata, o.VedleggMetadata} {
+		if m, err := h.dok.Metadata(t.Context(), dok); err != nil || m.KontoID != konf.DokumentlagerKontoID || m.Korrelasjonsid != id || m.Sikkerhetsniva != 4 {
+			t.Errorf("%+v %v", m, err)
+		}
+	}
 	// JSON documents are not for the browser.
 	if _, err := h.dok.Sjekk(t.Context(), auth.Caller{Slag: auth.Person, Fnr: kari, Niva: 4}, o.Metadata); err == nil {
 		t.Error("soknad.json is exposed")
