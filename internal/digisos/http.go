@@ -140,6 +140,8 @@ var (
 	delTillegg = httpx.JSONDel{Navn: []string{"tilleggsinformasjonJson", "tilleggsinformasjon.json"}}
 	delSoknad  = httpx.JSONDel{Navn: []string{"soknadJson", "soknad.json"}, Paakrev: true}
 	delVedlegg = httpx.JSONDel{Navn: []string{"vedleggJson", "vedlegg.json"}, Paakrev: true}
+	// Of an ettersendelse the other spelling is the usual one.
+	delSpesifikasjon = httpx.JSONDel{Navn: []string{"vedlegg.json", "vedleggJson"}, Paakrev: true}
 )
 
 func (s *Service) postSoknad(v2 bool) httpx.Handler {
@@ -188,12 +190,12 @@ func (s *Service) postEttersendelse(v2 bool) httpx.Handler {
 		if err := s.SjekkNyEttersendelse(ctx, n.Kommunenummer, n.DigisosID, n.NavEksternRefID, n.Fnr); err != nil {
 			return err
 		}
-		inn, forkast, err := s.les(r, http.StatusUnsupportedMediaType, delVedlegg)
+		inn, forkast, err := s.les(r, http.StatusUnsupportedMediaType, delSpesifikasjon)
 		defer forkast()
 		if err != nil {
 			return err
 		}
-		n.VedleggJSON, n.Filer = inn.JSON["vedleggJson"], inn.Par
+		n.VedleggJSON, n.Filer = inn.JSON["vedlegg.json"], inn.Par
 		if err := s.TaImotEttersendelse(ctx, n); err != nil {
 			return err
 		}

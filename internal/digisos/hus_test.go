@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"knutepunkt/api/apitest"
 	"knutepunkt/cms"
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
@@ -66,6 +68,7 @@ type hus struct {
 	fio            *fiksio.Service
 	fiksIO, svarUt *kanal
 	router         *httpx.Router
+	transport      http.RoundTripper
 }
 
 // rettigheter is the authorisation of the test house: "aktor privilegium ressurs";
@@ -120,7 +123,7 @@ func nyttHus(t testing.TB, cfg ...Config) *hus {
 func byggHus(t testing.TB, g *grunntest.Grunn, cfg ...Config) *hus {
 	t.Helper()
 	h := &hus{Grunn: g, fiksIO: &kanal{navn: levering.KanalFiksIO, db: g.DB}, svarUt: &kanal{navn: levering.KanalSvarUt, db: g.DB}}
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	h.revisjon = audit.NewService(g.DB, g.Ring, g.Klokke)
 	h.org = organisasjon.New(g.DB, g.Ring, g.Klokke, h.revisjon)
 	h.dok = dokumentlager.NewService(g.DB, g.Ring, g.Blobs, g.Klokke, g.Jobs, h.org)
@@ -141,6 +144,7 @@ func byggHus(t testing.TB, g *grunntest.Grunn, cfg ...Config) *hus {
 	must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: log}
 	must(t, auth.Guard(h.router, rettigheter{h}, rettigheter{h}, h.s.Routes()))
+	h.transport = apitest.Transport(t, direkte{h.router})
 	return h
 }
 
@@ -315,16 +319,43 @@ type svar struct {
 	*httptest.ResponseRecorder
 }
 
-// gjor makes a request as the caller.
+// gjor makes a request as the caller. Each exchange is held to the OpenAPI document.
 func (h *hus) gjor(t testing.TB, c auth.Caller, method, path, ct string, body []byte) svar {
 	t.Helper()
-	r := httptest.NewRequest(method, path, bytes.NewReader(body)).WithContext(auth.With(t.Context(), c))
+	r, err := http.NewRequestWithContext(auth.With(t.Context(), c), method, "http://hus.test"+path, bytes.NewReader(body))
+	must(t, err)
 	if ct != "" {
 		r.Header.Set("Content-Type", ct)
 	}
+	if c.Slag != auth.Anonym {
+		r.Header.Set("Authorization", "Bearer x")
+	}
+	if c.IntegrasjonID != "" {
+		r.Header.Set("IntegrasjonId", c.IntegrasjonID)
+		r.Header.Set("IntegrasjonPassord", "x")
+	}
+	resp, err := h.transport.RoundTrip(r)
+	must(t, err)
+	defer resp.Body.Close()
 	w := httptest.NewRecorder()
-	h.router.ServeHTTP(w, r)
+	w.Code = resp.StatusCode
+	maps.Copy(w.Header(), resp.Header)
+	_, err = w.Body.ReadFrom(resp.Body)
+	must(t, err)
 	return svar{w}
+}
+
+// direkte serves a client's request without a network.
+type direkte struct{ http.Handler }
+
+func (d direkte) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	inn := r.Clone(r.Context())
+	inn.RequestURI = r.URL.RequestURI()
+	d.ServeHTTP(w, inn)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
 }
 
 func (h *hus) send(t testing.TB, c auth.Caller, path string, deler ...del) svar {

@@ -137,7 +137,7 @@ func TestPunkt05BearerIAlleSkrivemater(t *testing.T) {
 	a, err := auth.New(auth.Config{Klokke: h.Klokke, Integrasjoner: alle{}, Scope: "ks:fiks",
 		Utstedere: []auth.Utsteder{{Issuer: "https://maskinporten.test/", Slag: auth.Integrasjon, JWKS: nokkel{&key.PublicKey}}}})
 	must(t, err)
-	ro := &httpx.Router{Klokke: h.Klokke}
+	ro := &httpx.Router{Klokke: h.Klokke, Log: h.s.Log}
 	must(t, auth.Guard(ro, a, rettigheter{h}, h.s.Routes()))
 	sig, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", "1"))
 	must(t, err)
