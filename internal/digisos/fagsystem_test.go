@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/feil"
 )
 
 // sokerJSON is a digisos-soker with the hendelser given, or one of its own; ref
@@ -177,4 +178,27 @@ func TestNySak(t *testing.T) {
 	if got := h.tilstander(t, a); got != "OPPRETTET_SAK_KOMMUNE OPPDATERT_SAK_KOMMUNE" {
 		t.Error(got)
 	}
+}
+
+// What is taken out of a saksoppdatering is a JSON value that lies in the body
+// byte for byte; anything else is refused as the caller's fault.
+func FuzzLesOppdatering(f *testing.F) {
+	for _, s := range []string{
+		`{"sak":{"soker":` + sokerJSON("") + `},"type":"no.nav.digisos.digisos.soker.v1"}`,
+		`"{\"sak\":{\"soker\":{}},\"type\":\"no.nav.digisos.digisos.soker.v1\"}"`,
+		`{"sak":{"soker":null},"type":"no.nav.digisos.digisos.soker.v1"}`, `[]`, `"`, "",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		soker, err := lesOppdatering(httptest.NewRequest("POST", "/", bytes.NewReader(body)))
+		switch {
+		case err != nil && !feil.Er(err, feil.Ugyldig):
+			t.Errorf("not a refusal: %v", err)
+		case err == nil && !json.Valid(soker):
+			t.Errorf("%q is no JSON", soker)
+		case err == nil && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) && !bytes.Contains(body, soker):
+			t.Errorf("%q is not in the body", soker)
+		}
+	})
 }

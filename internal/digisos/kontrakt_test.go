@@ -454,3 +454,32 @@ func TestSamtidigeDuplikater(t *testing.T) {
 		}
 	}
 }
+
+// The same for an ettersendelse whose files lie in mellomlagring: who comes
+// second is told of the duplicate, not that the files are gone.
+func TestSamtidigeEttersendelser(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.nySoknad(t, kari, "110000001")
+	h.mellomlagre(t, "1100000010001", "a.pdf")
+	ct, body := skjema(jsonDel("vedlegg.json", `{"vedlegg":[{"filer":[{"filnavn":"a.pdf"}]}]}`))
+	svarene := make([]svar, 8)
+	var wg sync.WaitGroup
+	for i := range svarene {
+		wg.Go(func() {
+			svarene[i] = h.gjor(t, innbygger(kari), "POST", "/digisos/api/v2/soknader/0301/"+id+"/1100000010001", ct, body)
+		})
+	}
+	wg.Wait()
+	tatt := 0
+	for _, s := range svarene {
+		if s.Code == 202 {
+			tatt++
+		} else if m := s.melding(t, 400); m != fmt.Sprintf(duplikatEttersendelse, "1100000010001", id) {
+			t.Error(m)
+		}
+	}
+	if n := h.antall(t, "leveringer"); tatt != 1 || n != 2 {
+		t.Errorf("%d accepted, %d deliveries", tatt, n)
+	}
+}
