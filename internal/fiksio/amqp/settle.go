@@ -105,8 +105,8 @@ func (s *settler) mark(hs []held) {
 // requeue counts an attempt and brings messages back to the head. Their queues
 // pause until then.
 func (s *settler) requeue(hs []held) {
-	for q := range queuesOf(hs) {
-		q.pause()
+	for q, own := range byQueue(hs) {
+		q.pause(len(own))
 	}
 	s.submit(func(w *settlements) *[]held { return &w.requeues }, hs)
 }

@@ -199,3 +199,13 @@ func (r *raw) open(channel uint16) {
 	r.send(channel, 20, 10, short(""))
 	r.want("20.11")
 }
+
+// DialLazy connects, consumes queue without a limit, and never reads again.
+func DialLazy(t testing.TB, addr string, c Credentials, queue string) io.Closer {
+	t.Helper()
+	r := openRaw(t, addr, c, 0)
+	r.open(1)
+	r.send(1, 60, 20, uint16(0), short(queue), short(""), uint8(0), tab{})
+	r.want("60.21")
+	return r.nc
+}
