@@ -516,7 +516,7 @@ func TestSlowReader(t *testing.T) {
 	for range 50 {
 		publish(t, env, q, body)
 	}
-	lazy := amqptest.DialLazy(t, env.Addr, env.Owner, q)
+	lazy := amqptest.OpenRaw(t, env.Addr, env.Owner, q)
 	defer lazy.Close()
 	eventually(t, "bodies are under way", func() bool { return opened.Load() > 0 })
 	eventually(t, "the slow reader is gone", func() bool { return len(l.Connections()) == 0 && len(l.Held(q)) == 0 })
@@ -589,4 +589,143 @@ func TestUnsendableHeaderIsAFailure(t *testing.T) {
 	if diff := cmp.Diff([]string{"huge", "long"}, b.Dead(q)); diff != "" {
 		t.Errorf("dead (-want +got)\n%s", diff)
 	}
+}
+
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	env, b, _ := amqptest.StartOwn(t, nil)
+	q := env.NewQueue(t)
+	conn, _ := dial(t, env)
+	_, ds := consume(t, conn, q, 10)
+	best := time.Hour
+	for range 20 { // the best of several, since others use the machine too
+		start := time.Now()
+		b.Add(amqp.Message{Queue: q, Body: []byte("x")})
+		d := next(t, ds)
+		best = min(best, time.Since(start))
+		if err := d.Ack(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if best > 5*time.Millisecond {
+		t.Errorf("%v from Notify to the consumer, at best", best)
+	}
+}
+
+func TestConsumerTimeout(t *testing.T) {
+	t.Parallel()
+	env, b, _ := amqptest.StartOwn(t, func(c *amqp.Config) { c.ConsumerTimeout = time.Millisecond })
+	b.MaxDeliveries = 1
+	q := env.NewQueue(t)
+	publish(t, env, q, "kept too long")
+	conn, _ := dial(t, env)
+	closed := conn.NotifyClose(make(chan *client.Error, 1))
+	consume(t, conn, q, 10)
+	if e := <-closed; e == nil || e.Code != 320 || e.Reason != "CONNECTION_FORCED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1 ms" {
+		t.Errorf("closed with %v", e)
+	}
+	if diff := cmp.Diff([]string{"kept too long"}, env.DeadLettered(t, q, 1)); diff != "" {
+		t.Errorf("dead (-want +got)\n%s", diff)
+	}
+}
+
+// publisher lets clients publish, as brokers for measuring do.
+type publisher struct {
+	*amqptest.Memory
+	fail *atomic.Bool
+}
+
+func (p publisher) Publish(_ context.Context, msgs []amqp.Publishing) (unroutable []int, err error) {
+	if p.fail.Load() {
+		return nil, errors.New("disk full")
+	}
+	for i, m := range msgs {
+		if !strings.HasPrefix(m.Queue, "fiksio.") {
+			unroutable = append(unroutable, i)
+			continue
+		}
+		p.Add(amqp.Message{Queue: m.Queue, Headers: m.Headers, Expiration: m.Expiration, Body: m.Body})
+	}
+	return unroutable, nil
+}
+
+func TestPublisher(t *testing.T) {
+	t.Parallel()
+	var fail atomic.Bool
+	env, _, _ := amqptest.StartOwn(t, func(c *amqp.Config) { c.Backend = publisher{c.Backend.(*amqptest.Memory), &fail} })
+	q := env.NewQueue(t)
+	conn, _ := dial(t, env)
+	ch, ds := consume(t, conn, q, 0)
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	returned := ch.NotifyReturn(make(chan client.Return, 1))
+	send := func(queue, body string) bool {
+		t.Helper()
+		c, err := ch.PublishWithDeferredConfirm("", queue, true, false, client.Publishing{
+			ContentType: "text/plain", Headers: client.Table{"type": "t", "number": int32(1)}, Expiration: "1000", Type: "x", Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		ok, err := c.WaitContext(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	for _, body := range []string{"", "x", strings.Repeat("y", 300_000)} {
+		if !send(q, body) {
+			t.Error("not confirmed")
+		}
+		d := next(t, ds)
+		if string(d.Body) != body || d.Expiration != "1000" || !cmp.Equal(d.Headers, client.Table{"type": "t"}) {
+			t.Errorf("delivered %d bytes, headers %v", len(d.Body), d.Headers)
+		}
+	}
+	if !send("elsewhere", "lost") {
+		t.Error("an unroutable message is confirmed too")
+	}
+	if r := <-returned; r.ReplyCode != 312 || r.ReplyText != "NO_ROUTE" || string(r.Body) != "lost" {
+		t.Errorf("returned %+v", r)
+	}
+	fail.Store(true)
+	if send(q, "x") {
+		t.Error("confirmed what was not stored")
+	}
+	closed := ch.NotifyClose(make(chan *client.Error, 1))
+	if err := ch.Publish("other", q, false, false, client.Publishing{}); err != nil {
+		t.Fatal(err)
+	}
+	if e := <-closed; e == nil || e.Code != 404 || e.Reason != "NOT_FOUND - no exchange 'other' in vhost '/'" {
+		t.Errorf("closed with %v", e)
+	}
+}
+
+// FuzzConnection: whatever an open connection says, it ends when the client does, and
+// gives back what it held.
+func FuzzConnection(f *testing.F) {
+	f.Add([]byte{1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 80, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0xCE})  // ack 1
+	f.Add([]byte{1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 120, 0, 0, 0, 0, 0, 0, 0, 2, 3, 0xCE}) // nack
+	f.Add([]byte{1, 0, 1, 0, 0, 0, 5, 0, 60, 0, 110, 1, 0xCE})                          // recover
+	f.Add([]byte{1, 0, 2, 0, 0, 0, 5, 0, 20, 0, 10, 0, 0xCE, 1, 0, 2, 0, 0, 0, 4, 0, 90, 0, 10, 0xCE})
+	f.Add([]byte{1, 0, 1, 0, 0, 0, 11, 0, 20, 0, 40, 0, 200, 0, 0, 0, 0, 0, 0xCE, 2, 0, 1, 0, 0, 0, 0, 0xCE})
+	env, b, l := amqptest.StartOwn(f, nil)
+	b.MaxDeliveries = 1 << 30
+	f.Fuzz(func(t *testing.T, in []byte) {
+		q := env.NewQueue(t)
+		publish(t, env, q, "1", "2", "3")
+		nc := amqptest.OpenRaw(t, env.Addr, env.Owner, q)
+		if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = nc.Write(in)
+		_ = nc.(*net.TCPConn).CloseWrite()
+		var timeout net.Error
+		if _, err := io.Copy(io.Discard, nc); errors.As(err, &timeout) && timeout.Timeout() {
+			t.Fatal("the connection did not end")
+		}
+		eventually(t, "all given back", func() bool { return len(l.Held(q)) == 0 && l.Consumers(q) == 0 })
+	})
 }
