@@ -508,7 +508,7 @@ func TestSlowReader(t *testing.T) {
 	opened := atomic.Int64{}
 	env, b, l := amqptest.StartOwn(t, func(c *amqp.Config) {
 		c.Backend = counting{c.Backend, &opened}
-		c.WriteTimeout = time.Second
+		c.WriteTimeout = 3 * time.Second
 	})
 	b.MaxDeliveries = 100
 	q := env.NewQueue(t)
