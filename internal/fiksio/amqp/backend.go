@@ -57,8 +57,10 @@ type Backend interface {
 	Open(ctx context.Context, ref Ref) (io.ReadCloser, error)
 
 	// Ack removes messages; durable when it returns nil. Refs may be of several
-	// queues and may name messages that are gone: no error. All or nothing;
-	// after an error the listener tries the same batch again.
+	// queues and may name messages that are gone: no error. They are sorted by
+	// queue and Seq, and mostly in unbroken runs, so that a store can remove
+	// ranges. All or nothing; after an error the listener tries the same
+	// batch again.
 	Ack(ctx context.Context, refs []Ref) error
 
 	// Reject removes messages that a consumer refused for good

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sort"
 	"sync"
+	"time"
 )
 
 // maxUnacked bounds what one channel holds when its consumers set no
@@ -54,6 +55,7 @@ type entry struct {
 	tag  uint64
 	held held      // held.q is nil when settled
 	cons *consumer // nil for basic.get
+	at   time.Time // of the delivery
 }
 
 // unackedList holds deliveries by tag. Settled ones leave holes, which are closed
@@ -161,7 +163,7 @@ func (ch *channel) deliver(c *consumer, m *Message) outcome {
 	o.mu.Unlock()
 	o.signal()
 	if !c.noAck {
-		ch.unacked.add(entry{tag: ch.lastTag, held: h, cons: c})
+		ch.unacked.add(entry{tag: ch.lastTag, held: h, cons: c, at: time.Now()})
 		c.unacked++
 		ch.consumed++
 	}
@@ -198,7 +200,7 @@ func (ch *channel) get(q *queue, m *Message, noAck bool, left int) outcome {
 	h := held{q: q, seq: m.Seq}
 	o.content(b, start, m, ch, h, noAck)
 	if !noAck {
-		ch.unacked.add(entry{tag: ch.lastTag, held: h})
+		ch.unacked.add(entry{tag: ch.lastTag, held: h, at: time.Now()})
 	}
 	return delivered
 }
@@ -302,6 +304,16 @@ func (ch *channel) shut() []held {
 	}
 	ch.unacked = unackedList{}
 	return left
+}
+
+// oldest is how long the first unacked delivery has been held.
+func (ch *channel) oldest() time.Duration {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.unacked.live == 0 {
+		return 0
+	}
+	return time.Since(ch.unacked.entries[0].at) // tidy leaves no hole in front
 }
 
 // lingering appends the deliveries that were unacked at the last call too and

@@ -201,12 +201,17 @@ func (c *conn) end() {
 	c.nc.Close()
 }
 
-// force closes the connection with 320 (another goroutine's wish).
+// force closes the connection with 320 for the server's own reasons.
 func (c *conn) force(text string) {
+	c.spared.Store(true)
+	c.close(text)
+}
+
+// close closes the connection with 320; for any goroutine.
+func (c *conn) close(text string) {
 	if !c.forced.CompareAndSwap(false, true) {
 		return
 	}
-	c.spared.Store(true)
 	c.stopped.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -3,6 +3,7 @@ package amqp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sort"
@@ -28,6 +29,10 @@ type Config struct {
 	MaxConnections int
 	// HandshakeTimeout is from accept to connection.open-ok. Default 10 s.
 	HandshakeTimeout time.Duration
+	// ConsumerTimeout is how long a consumer may hold a message. Then its connection is
+	// closed with 320, which clients recover from (RabbitMQ closes the channel, which the
+	// released clients do not notice), and an attempt is counted. Default 24 h.
+	ConsumerTimeout time.Duration
 	// WriteTimeout is how long a client may take to read 128 KiB. Default 30 s.
 	WriteTimeout time.Duration
 }
@@ -82,6 +87,9 @@ func New(cfg Config) *Listener {
 	}
 	if cfg.HandshakeTimeout == 0 {
 		cfg.HandshakeTimeout = 10 * time.Second
+	}
+	if cfg.ConsumerTimeout == 0 {
+		cfg.ConsumerTimeout = 24 * time.Hour
 	}
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = 30 * time.Second
@@ -400,6 +408,9 @@ func (l *Listener) markLingering() {
 		var hs []held
 		for _, c := range conns {
 			for _, ch := range c.openChannels() {
+				if held := ch.oldest(); held > l.cfg.ConsumerTimeout {
+					c.close(fmt.Sprintf("delivery acknowledgement on channel %d timed out. Timeout value used: %d ms", ch.id, l.cfg.ConsumerTimeout.Milliseconds()))
+				}
 				hs = ch.lingering(hs)
 			}
 		}

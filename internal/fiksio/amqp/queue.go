@@ -51,7 +51,7 @@ type queue struct {
 	notified uint64 // counts Notify
 	epoch    uint64 // counts what makes a running load worthless
 	loading  bool
-	paused   int // requeues under way: their messages come before all others
+	paused   int // messages on their way back, which go before all others
 
 	inflight  map[int64]struct{} // delivered, or being settled
 	withdrawn map[int64]struct{} // being removed by the backend
@@ -349,10 +349,10 @@ func (q *queue) settled(seqs []held) {
 	}
 }
 
-// pause stops dispatch and get until resume: messages are on their way back to the head.
-func (q *queue) pause() {
+// pause stops dispatch and get until resume: n messages are on their way back to the head.
+func (q *queue) pause(n int) {
 	q.mu.Lock()
-	q.paused++
+	q.paused += n
 	q.mu.Unlock()
 }
 
@@ -375,7 +375,7 @@ func (q *queue) resume(came []held, back []Message) {
 			q.more = true
 		}
 	}
-	q.paused--
+	q.paused -= len(came)
 	if q.paused == 0 {
 		q.returned.Broadcast()
 	}

@@ -1,8 +1,11 @@
 package amqp
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -10,6 +13,9 @@ import (
 const (
 	// settleBatch is the most messages in one call of the backend.
 	settleBatch = 1024
+	// settleLinger is how long acks wait for company before a commit. Nobody
+	// waits for them: their credit is back already. Closing does not linger.
+	settleLinger = 3 * time.Millisecond
 	// settleMax is how many acks may wait for commits before readers wait too.
 	settleMax = 16 << 10
 	// flushTimeout is how long a close waits for earlier acks to be durable.
@@ -46,18 +52,20 @@ func (s *settlements) empty() bool {
 // one call runs goes into the next. When the backend fails it tries again
 // for as long as the listener lives; meanwhile the messages stay in flight.
 type settler struct {
-	l    *Listener
-	wake chan struct{}
+	l     *Listener
+	wake  chan struct{}
+	hurry chan struct{} // ends a linger
 
 	mu        sync.Mutex
 	progress  sync.Cond // on mu: a round is over
 	waiting   settlements
 	submitted uint64 // rounds begun
 	done      uint64
+	flushing  int // calls of flush that wait
 }
 
 func newSettler(l *Listener) *settler {
-	s := &settler{l: l, wake: make(chan struct{}, 1)}
+	s := &settler{l: l, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	s.progress.L = &s.mu
 	broadcastAtEnd(l.ctx, &s.progress)
 	return s
@@ -86,8 +94,42 @@ func (s *settler) submit(to func(*settlements) *[]held, hs []held) {
 	s.mu.Lock()
 	list := to(&s.waiting)
 	*list = append(*list, hs...)
+	urgent := s.urgent()
 	s.mu.Unlock()
 	s.signal()
+	if urgent {
+		s.rush()
+	}
+}
+
+// urgent: what waits should go at once. Under mu.
+func (s *settler) urgent() bool {
+	w := &s.waiting
+	return s.flushing > 0 || len(w.requeues)+len(w.releases) > 0 || len(w.acks) >= settleBatch
+}
+
+func (s *settler) rush() {
+	select {
+	case s.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// linger waits for company, unless something is urgent.
+func (s *settler) linger(t *time.Timer) {
+	s.mu.Lock()
+	urgent := s.urgent()
+	s.mu.Unlock()
+	if urgent {
+		return
+	}
+	t.Reset(settleLinger)
+	select {
+	case <-t.C:
+	case <-s.hurry:
+	case <-s.l.ctx.Done():
+	}
+	t.Stop()
 }
 
 func (s *settler) ack(hs []held) {
@@ -105,8 +147,8 @@ func (s *settler) mark(hs []held) {
 // requeue counts an attempt and brings messages back to the head. Their queues
 // pause until then.
 func (s *settler) requeue(hs []held) {
-	for q := range queuesOf(hs) {
-		q.pause()
+	for q, own := range byQueue(hs) {
+		q.pause(len(own))
 	}
 	s.submit(func(w *settlements) *[]held { return &w.requeues }, hs)
 }
@@ -143,6 +185,9 @@ func (s *settler) flush() bool {
 	if s.done >= goal {
 		return true
 	}
+	s.flushing++
+	defer func() { s.flushing-- }()
+	s.rush()
 	late := false
 	t := time.AfterFunc(flushTimeout, func() {
 		s.mu.Lock()
@@ -162,12 +207,15 @@ func (s *settler) run() {
 	var spare settlements
 	refs := make([]Ref, 0, settleBatch)
 	b := s.l.cfg.Backend
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
 		case <-s.l.ctx.Done():
 			return
 		}
+		s.linger(timer)
 		s.mu.Lock()
 		now := s.waiting
 		s.waiting = spare
@@ -221,6 +269,12 @@ func (s *settler) batches(what string, hs []held, refs []Ref, do func(context.Co
 	for len(hs) > 0 {
 		part := hs[:min(len(hs), settleBatch)]
 		hs = hs[len(part):]
+		slices.SortFunc(part, func(a, b held) int {
+			if a.q != b.q {
+				return strings.Compare(a.q.name, b.q.name)
+			}
+			return cmp.Compare(a.seq, b.seq)
+		})
 		refs = refsOf(refs, part)
 		if !s.retry(what, func() error { return do(s.l.ctx, refs) }) {
 			return

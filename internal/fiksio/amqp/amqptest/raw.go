@@ -199,3 +199,15 @@ func (r *raw) open(channel uint16) {
 	r.send(channel, 20, 10, short(""))
 	r.want("20.11")
 }
+
+// OpenRaw connects, consumes queue on channel 1 without a limit, and hands the socket over: to
+// one who never reads, or who no longer speaks AMQP.
+func OpenRaw(t testing.TB, addr string, c Credentials, queue string) net.Conn {
+	t.Helper()
+	r := openRaw(t, addr, c, 0)
+	r.open(1)
+	r.send(1, 60, 20, uint16(0), short(queue), short(""), uint8(0), tab{})
+	r.want("60.21")
+	_ = r.nc.SetDeadline(time.Time{})
+	return r.nc
+}

@@ -621,23 +621,6 @@ var scenarios = []scenario{
 		s.must(ch.Close())
 		s.must(w.Close())
 	}, want: []string{"x"}},
-	{name: "latency", run: func(s *session) {
-		if s.RabbitMQ {
-			s.note("idle consumers get a message at once: true")
-			return
-		}
-		q := s.NewQueue(s)
-		ds := s.open(s.dial(), 10).consume(q, "")
-		best := time.Hour
-		for range 20 { // the best of several, since others use the machine too
-			start := time.Now()
-			s.texts(q, "x")
-			d := s.next(ds)
-			best = min(best, time.Since(start))
-			s.must(d.Ack(false))
-		}
-		s.note("idle consumers get a message at once: %v", best < 5*time.Millisecond)
-	}, want: []string{"idle consumers get a message at once: true"}},
 }
 
 var sequenceNotes = []string{

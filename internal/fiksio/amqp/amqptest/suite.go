@@ -93,17 +93,6 @@ func Run(t *testing.T, env Env) {
 	}
 }
 
-// Differences lists where RabbitMQ is known to answer otherwise, for documentation.
-func Differences() []string {
-	var list []string
-	for _, sc := range scenarios {
-		if sc.rabbit != nil {
-			list = append(list, sc.name+": "+sc.why)
-		}
-	}
-	return list
-}
-
 // note records what was seen. The names of queue and owner, which differ from
 // run to run, are replaced.
 func (s *session) note(format string, args ...any) {
