@@ -15,10 +15,10 @@ import (
 // over AMQP and all durable.
 func BenchmarkPubliserLesKvitter(b *testing.B) {
 	h := nyttHus(b)
-	_, addr, _, _ := h.lytt(b, Publiserende{h.Broker(h.tilgang)})
+	_, addr, _, _ := h.lytt(b, Publiserende{h.Broker(innlogging{})})
 	k := h.konto(b)
-	const id = "7d5c32a8-1c3e-4b1f-9d0a-2f1f6f0f6f11"
-	h.tilgang.gi(id, "SVARINN_KONTO", k.ID)
+	const id = integrasjon
+	h.gi(b, id, "SVARINN_KONTO", k.ID)
 	dial := func() *client.Channel {
 		c, err := client.DialConfig("amqp://"+addr, client.Config{SASL: []client.Authentication{&client.PlainAuth{Username: id, Password: "passord token"}}, Vhost: "/"})
 		if err != nil {

@@ -59,15 +59,15 @@ func (h *hus) lytt(t testing.TB, b amqp.Backend) (l *amqp.Listener, addr, tlsAdd
 func TestProtokollsuite(t *testing.T) {
 	t.Parallel()
 	h := nyttHus(t)
-	pub := Publiserende{h.Broker(h.tilgang)}
+	pub := Publiserende{h.Broker(innlogging{})}
 	b := &merkDod{Broker: pub.Broker, dod: map[string][]string{}}
 	_, addr, tlsAddr, klient := h.lytt(t, b)
-	eier := "7d5c32a8-1c3e-4b1f-9d0a-2f1f6f0f6f11"
+	eier := integrasjon
 	nyKo := func(tillatt bool) func(testing.TB) string {
 		return func(t testing.TB) string {
 			k := h.konto(t)
 			if tillatt {
-				h.tilgang.gi(eier, "SVARINN_KONTO", k.ID)
+				h.gi(t, eier, "SVARINN_KONTO", k.ID)
 			}
 			return Ko(k.ID)
 		}

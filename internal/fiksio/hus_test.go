@@ -7,6 +7,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/dokumentlager"
 	"knutepunkt/internal/feil"
@@ -25,40 +28,30 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// hus is the house up to this room, real but for who may what.
+// hus is the house up to this room, all of it real.
 type hus struct {
 	*grunntest.Grunn
 	*Service
-	tilgang *tilganger
-	logg    *logg
+	org  *organisasjon.Service
+	logg *logg
 }
 
-// tilganger is the authorisation that a test writes down.
-type tilganger struct {
-	mu  sync.Mutex
-	har map[[3]string]bool // aktor, privilegium, ressurs
-}
+// innlogging lets in whoever says "passord <token>".
+type innlogging struct{}
 
-func (t *tilganger) gi(aktor, privilegium, ressurs string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.har[[3]string{aktor, privilegium, ressurs}] = true
-}
-
-func (t *tilganger) Har(_ context.Context, aktor, privilegium, ressurs string) (bool, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.har[[3]string{aktor, privilegium, ressurs}] || t.har[[3]string{aktor, auth.Admin, ressurs}], nil
-}
-
-func (t *tilganger) HarNoen(context.Context, string, string) (bool, error) { return false, nil }
-
-// Login lets in whoever says "passord token".
-func (t *tilganger) Login(_ context.Context, id, passord, token string) (auth.Caller, error) {
+func (innlogging) Login(_ context.Context, id, passord, token string) (auth.Caller, error) {
 	if passord != "passord" || token == "" {
 		return auth.Caller{}, feil.Ny(feil.Uautentisert, "Ikke autentisert")
 	}
 	return auth.Caller{Slag: auth.Integrasjon, IntegrasjonID: id}, nil
+}
+
+// gi grants a privilege.
+func (h *hus) gi(t testing.TB, aktor, privilegium, ressurs string) {
+	t.Helper()
+	h.skriv(t, func(tx *store.Tx) error {
+		return h.org.GiTilgang(t.Context(), tx, auth.Caller{Slag: auth.Person, Fnr: "01410112345"}, aktor, privilegium, ressurs)
+	})
 }
 
 // logg keeps what is logged.
@@ -86,11 +79,21 @@ func nyttHus(t testing.TB, endre ...func(*Deps)) *hus {
 
 func apneHus(t testing.TB, dir string, k *klokke.Manuell, endre ...func(*Deps)) *hus {
 	t.Helper()
-	g := grunntest.Aapne(t, dir, k, dokumentlager.Migrations(), Migrations())
-	h := &hus{Grunn: g, tilgang: &tilganger{har: map[[3]string]bool{}}, logg: &logg{}}
-	org := &organisasjon.Service{}
-	d := Deps{DB: g.DB, Klokke: k, Ring: g.Ring, Blobs: g.Blobs, Jobs: g.Jobs, Organisasjon: org,
-		Dokumentlager: dokumentlager.NewService(g.DB, g.Ring, g.Blobs, k, g.Jobs, org), Tilgang: h.tilgang,
+	return apneHusMed(t, dir, k, store.Migrations{}, endre...)
+}
+
+// apneHusMed is apneHus with the tables of one more room (unless its name is empty).
+func apneHusMed(t testing.TB, dir string, k *klokke.Manuell, rom store.Migrations, endre ...func(*Deps)) *hus {
+	t.Helper()
+	tabeller := []store.Migrations{audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(), Migrations()}
+	if rom.Room != "" {
+		tabeller = append(tabeller, rom)
+	}
+	g := grunntest.Aapne(t, dir, k, tabeller...)
+	h := &hus{Grunn: g, logg: &logg{}}
+	h.org = organisasjon.New(g.DB, g.Ring, k, audit.NewService(g.DB, g.Ring, k))
+	d := Deps{DB: g.DB, Klokke: k, Ring: g.Ring, Blobs: g.Blobs, Jobs: g.Jobs, Organisasjon: h.org,
+		Dokumentlager: dokumentlager.NewService(g.DB, g.Ring, g.Blobs, k, g.Jobs, h.org), Tilgang: h.org,
 		Log: slog.New(slog.NewTextHandler(h.logg, nil))}
 	for _, fn := range endre {
 		fn(&d)
@@ -99,6 +102,25 @@ func apneHus(t testing.TB, dir string, k *klokke.Manuell, endre ...func(*Deps)) 
 	if h.Service, err = New(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := h.org.Organisasjon(t.Context(), orgA); err == nil {
+		return h // opened again
+	}
+	h.skriv(t, func(tx *store.Tx) error {
+		for _, o := range []organisasjon.Organisasjon{
+			{ID: orgA, Navn: "Bergen kommune", Type: "KOMMUNE", Kommunenummer: "4601", Orgnr: "964338531"},
+			{ID: orgB, Navn: "Leverandor AS", Type: "LEVERANDOR"},
+		} {
+			if _, err := h.org.OpprettOrganisasjon(t.Context(), tx, o); err != nil {
+				return err
+			}
+		}
+		for i, id := range []string{integrasjon, annenIntegrasjon} {
+			if _, err := h.org.OpprettIntegrasjon(t.Context(), tx, organisasjon.Integrasjon{ID: id, FiksOrgID: orgA, AutorisertOrgnr: "964338531", Navn: fmt.Sprint("Fagsystem ", i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return h
 }
 
@@ -116,19 +138,20 @@ func (h *hus) konto(t testing.TB, endre ...func(*Konto)) Konto {
 	for _, fn := range endre {
 		fn(&k)
 	}
-	h.skriv(t, func(tx *store.Tx) error {
-		k.DokumentlagerKontoID = uuid.NewString()
-		if _, err := tx.ExecContext(t.Context(), `INSERT INTO dokumentlager_kontoer (id, fiks_org, navn, opprettet) VALUES ($1,$2,$3,$4)`,
-			k.DokumentlagerKontoID, k.FiksOrgID, k.Navn, 1); err != nil {
-			return err
-		}
-		k.Opprettet = h.Service.Klokke.Now()
-		return h.settInnKonto(t.Context(), tx, &k)
+	h.skriv(t, func(tx *store.Tx) (err error) {
+		k, err = h.OpprettKonto(t.Context(), tx, k)
+		return err
 	})
 	return k
 }
 
-const orgA = "11111111-1111-4111-8111-111111111111"
+const (
+	orgA = "11111111-1111-4111-8111-111111111111"
+	orgB = "22222222-2222-4222-8222-222222222222"
+
+	integrasjon      = "7d5c32a8-1c3e-4b1f-9d0a-2f1f6f0f6f11"
+	annenIntegrasjon = "7d5c32a8-1c3e-4b1f-9d0a-2f1f6f0f6f12"
+)
 
 // send sends a message with a payload (nil: none).
 func (h *hus) send(t testing.TB, u Utgaaende, nyttelast []byte) Melding {
@@ -197,4 +220,8 @@ func lagSertifikat(key *rsa.PrivateKey, fra, til time.Time) *x509.Certificate {
 		panic(err)
 	}
 	return c
+}
+
+func pemAv(typ string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: typ, Bytes: der}))
 }

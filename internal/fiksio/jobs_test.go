@@ -89,7 +89,7 @@ func TestHodeBare(t *testing.T) {
 	if diff := cmp.Diff([]string{"forst", "bak"}, h.typer(t, til)); diff != "" {
 		t.Errorf("the one behind must wait (-want +got)\n%s", diff)
 	}
-	if err := h.Broker(h.tilgang).Ack(t.Context(), []amqp.Ref{{Queue: Ko(til.ID), Seq: forst.Seq}}); err != nil {
+	if err := h.Broker(innlogging{}).Ack(t.Context(), []amqp.Ref{{Queue: Ko(til.ID), Seq: forst.Seq}}); err != nil {
 		t.Fatal(err)
 	}
 	h.Frem(t, 0)
@@ -142,11 +142,9 @@ type konsument struct {
 	ds <-chan client.Delivery
 }
 
-const integrasjon = "7d5c32a8-1c3e-4b1f-9d0a-2f1f6f0f6f11"
-
 func (h *hus) konsument(t testing.TB, addr string, k Konto) *konsument {
 	t.Helper()
-	h.tilgang.gi(integrasjon, "SVARINN_KONTO", k.ID)
+	h.gi(t, integrasjon, "SVARINN_KONTO", k.ID)
 	c, err := client.DialConfig("amqp://"+addr, client.Config{Vhost: "/",
 		SASL: []client.Authentication{&client.PlainAuth{Username: integrasjon, Password: "passord token"}}})
 	if err != nil {
@@ -194,7 +192,7 @@ func eventuelt(t testing.TB, hva string, ok func() bool) {
 func TestLevertMeldingUtloperIkkeForDenKommerTilbake(t *testing.T) {
 	t.Parallel()
 	h := nyttHus(t)
-	_, addr, _, _ := h.lytt(t, h.Broker(h.tilgang))
+	_, addr, _, _ := h.lytt(t, h.Broker(innlogging{}))
 	fra, til := h.konto(t), h.konto(t)
 	k := h.konsument(t, addr, til)
 	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, TTL: time.Second, Type: "holdt"}, []byte("x"))
@@ -223,7 +221,7 @@ func TestTreForsokGirServerfeil(t *testing.T) {
 		t.Run(test.navn, func(t *testing.T) {
 			t.Parallel()
 			h := nyttHus(t)
-			_, addr, _, _ := h.lytt(t, h.Broker(h.tilgang))
+			_, addr, _, _ := h.lytt(t, h.Broker(innlogging{}))
 			fra, til := h.konto(t), h.konto(t)
 			m := h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, Headere: map[string]string{"klientMeldingId": "a"}}, []byte("x"))
 			for i := range MaxForsok {
@@ -251,7 +249,7 @@ func TestTreForsokGirServerfeil(t *testing.T) {
 func TestNackUtenRequeueErStilleMenSynlig(t *testing.T) {
 	t.Parallel()
 	h := nyttHus(t)
-	_, addr, _, _ := h.lytt(t, h.Broker(h.tilgang))
+	_, addr, _, _ := h.lytt(t, h.Broker(innlogging{}))
 	fra, til := h.konto(t), h.konto(t)
 	k := h.konsument(t, addr, til)
 	m := h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID}, nil)
@@ -312,7 +310,7 @@ func TestKrasjbildeHarAltSomErMottatt(t *testing.T) {
 	stor := strings.Repeat("stor", 300<<10)
 	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, TTL: time.Hour}, []byte(stor))
 	kvittert := h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID}, nil)
-	b := h.Broker(h.tilgang)
+	b := h.Broker(innlogging{})
 	if err := b.Ack(t.Context(), []amqp.Ref{{Queue: Ko(til.ID), Seq: kvittert.Seq}}); err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +326,7 @@ func TestKrasjbildeHarAltSomErMottatt(t *testing.T) {
 	}
 
 	h2 := apneHus(t, kopi, klokke.NyManuell(grunntest.Start))
-	ms, err := h2.Broker(h2.tilgang).Ready(t.Context(), Ko(til.ID), 0, 10)
+	ms, err := h2.Broker(innlogging{}).Ready(t.Context(), Ko(til.ID), 0, 10)
 	if err != nil || len(ms) != 2 {
 		t.Fatalf("%d messages, %v", len(ms), err)
 	}
@@ -356,7 +354,7 @@ func TestKrasjbildeHarAltSomErMottatt(t *testing.T) {
 func TestDeaktivertKontoKoblerFra(t *testing.T) {
 	t.Parallel()
 	h := nyttHus(t)
-	b := h.Broker(h.tilgang)
+	b := h.Broker(innlogging{})
 	_, addr, _, _ := h.lytt(t, b)
 	k := h.konto(t)
 	kons := h.konsument(t, addr, k)

@@ -53,7 +53,7 @@ func TestNyttelastAvAlleStorrelser(t *testing.T) {
 				t.Errorf("%d bytes: size %d, headers %v", n, a.Size, a.Headers)
 			}
 		default:
-			r, err := h.Broker(h.tilgang).Open(t.Context(), amqp.Ref{Queue: Ko(til.ID), Seq: m.Seq})
+			r, err := h.Broker(innlogging{}).Open(t.Context(), amqp.Ref{Queue: Ko(til.ID), Seq: m.Seq})
 			if err != nil {
 				t.Fatal(err)
 			}
