@@ -183,18 +183,14 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "fiksio", FS: sub}
 }
 
-// New makes the service and registers its duty and its jobs with d.Jobs. It has
-// the ring make the platform's key if there is none yet.
-func New(ctx context.Context, d Deps) (*Service, error) {
+// New makes the service and registers its duty and its jobs with d.Jobs.
+func New(_ context.Context, d Deps) (*Service, error) {
 	if d.DB == nil || d.Klokke == nil || d.Ring == nil || d.Blobs == nil || d.Jobs == nil ||
 		d.Organisasjon == nil || d.Dokumentlager == nil || d.Tilgang == nil {
 		return nil, errors.New("fiksio: a dependency is missing")
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
-	}
-	if _, err := d.Ring.Platform(ctx, keys.Dokumentlager); err != nil {
-		return nil, fmt.Errorf("fiksio: preparing the platform's key: %w", err)
 	}
 	s := &Service{Deps: d, minne: newMinne(minneMaks), kring: ingenKringkaster{},
 		lyttere: map[string]func(context.Context, *store.Tx, Melding) error{}}

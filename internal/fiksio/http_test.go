@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,7 +55,7 @@ type tjener struct {
 func nyTjener(t testing.TB) *tjener {
 	t.Helper()
 	h := nyttHus(t)
-	ro := &httpx.Router{Klokke: h.Service.Klokke}
+	ro := &httpx.Router{Klokke: h.Service.Klokke, Log: slog.New(slog.DiscardHandler)}
 	if err := auth.Guard(ro, kilde{}, h.org, h.HTTP().Routes()); err != nil {
 		t.Fatal(err)
 	}

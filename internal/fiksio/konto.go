@@ -650,9 +650,10 @@ func (s *Service) ValiderMelding(ctx context.Context, mottakerID, avsenderID, ty
 
 // SikrePlattformkonto finds or makes the platform's own konto of an organisation:
 // internal, active, with the certificate of the platform's current key.
-// Idempotent; a rotated key is taken over.
+// Idempotent; a rotated key is taken over. The ring must have been asked for the
+// dokumentlager keys before, outside any transaction: it makes them in one of its own.
 func (s *Service) SikrePlattformkonto(ctx context.Context, tx *store.Tx, fiksOrgID string) (Konto, error) {
-	nokler, err := s.Ring.Platform(ctx, keys.Dokumentlager) // cached since New
+	nokler, err := s.Ring.Platform(ctx, keys.Dokumentlager)
 	if err != nil {
 		return Konto{}, fmt.Errorf("finding the platform's certificate: %w", err)
 	}
