@@ -13,10 +13,12 @@ import (
 	"knutepunkt/internal/fiksio/amqp"
 )
 
-// newBackend makes the durable backend that is measured. What it returns must also be an
-// amqp.Publisher that makes queues as messages come. This is the one place to change
-// in order to measure another store.
-func newBackend(dir string) (b amqp.Backend, closeIt func() error, err error) {
+// newBackend makes the durable backend that is measured: the platform's own, or with
+// logOnly the least that a durable store has to do, which measures the listener alone.
+func newBackend(dir string, logOnly bool) (b amqp.Backend, closeIt func() error, err error) {
+	if !logOnly {
+		return openPlatform(dir)
+	}
 	l, err := openLog(filepath.Join(dir, "messages.log"))
 	if err != nil {
 		return nil, nil, err

@@ -46,6 +46,7 @@ func main() {
 	flag.IntVar(&b.inFlight, "in-flight", 2000, "unconfirmed publishes at most")
 	flag.IntVar(&b.prefetch, "prefetch", 1000, "prefetch limit (RabbitMQ's quorum queues know no unlimited one)")
 	flag.BoolVar(&b.classic, "classic", true, "measure RabbitMQ's classic queue too, for information")
+	flag.BoolVar(&b.logOnly, "log-only", false, "put a bare log behind our listener instead of the platform's database")
 	limit := flag.Duration("timeout", 10*time.Minute, "give up after this long")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,7 +55,7 @@ func main() {
 	defer cancel()
 	var err error
 	if *serve != "" {
-		err = serveOwn(ctx, *serve)
+		err = serveOwn(ctx, *serve, b.logOnly)
 	} else {
 		err = b.run(ctx)
 	}
@@ -65,8 +66,8 @@ func main() {
 }
 
 // serveOwn is the server process: our listener over the durable backend in dir.
-func serveOwn(ctx context.Context, dir string) error {
-	backend, closeBackend, err := newBackend(dir)
+func serveOwn(ctx context.Context, dir string, logOnly bool) error {
+	backend, closeBackend, err := newBackend(dir, logOnly)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ type broker struct {
 
 type bench struct {
 	messages, size, rounds, inFlight, prefetch int
-	classic                                    bool
+	classic, logOnly                           bool
 }
 
 var phases = []string{"publish", "consume", "ack"}
@@ -105,7 +106,7 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	own, err := startOwn(ctx, dir)
+	own, err := startOwn(ctx, dir, b.logOnly)
 	if err != nil {
 		return fmt.Errorf("starting our broker: %w", err)
 	}
@@ -129,7 +130,7 @@ func (b *bench) run(ctx context.Context) error {
 	for round := range b.rounds + 1 { // the first one warms up
 		for i := range brokers {
 			br := brokers[(round+i)%len(brokers)]
-			rates, err := b.round(ctx, br, fmt.Sprintf("bench.%s.%d", strings.ReplaceAll(br.name, " ", "-"), round))
+			rates, err := b.round(ctx, br, amqptest.QueueName(true))
 			if err != nil {
 				return fmt.Errorf("%s: %w", br.name, err)
 			}
@@ -324,12 +325,12 @@ type process struct {
 	cmd  *exec.Cmd
 }
 
-func startOwn(ctx context.Context, dir string) (*process, error) {
+func startOwn(ctx context.Context, dir string, logOnly bool) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, self, "-serve", dir)}
+	p := &process{cmd: exec.CommandContext(ctx, self, "-serve", dir, fmt.Sprintf("-log-only=%v", logOnly))}
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
