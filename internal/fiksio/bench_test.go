@@ -92,3 +92,61 @@ func BenchmarkSend(b *testing.B) {
 }
 
 var _ amqp.Publisher = Publiserende{}
+
+// BenchmarkLesKo reads a queue from the database, as for a consumer that comes late.
+func BenchmarkLesKo(b *testing.B) {
+	h := nyttHus(b)
+	k := h.konto(b)
+	pub := Publiserende{h.Broker(innlogging{})}
+	kropp := make([]byte, 512)
+	for range 20 {
+		ms := make([]amqp.Publishing, 1000)
+		for i := range ms {
+			ms[i] = amqp.Publishing{Queue: Ko(k.ID), Body: kropp}
+		}
+		if _, err := pub.Publish(b.Context(), ms); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	n := 0
+	for after := int64(0); n < b.N; {
+		ms, err := pub.Ready(b.Context(), Ko(k.ID), after, 256)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if after = 0; len(ms) == 256 {
+			after = ms[255].Seq
+		}
+		n += len(ms)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "meldinger/s")
+}
+
+// BenchmarkKvitter acks messages 250 at a time.
+func BenchmarkKvitter(b *testing.B) {
+	h := nyttHus(b)
+	k := h.konto(b)
+	pub := Publiserende{h.Broker(innlogging{})}
+	kropp := make([]byte, 512)
+	for range (b.N + 999) / 1000 {
+		ms := make([]amqp.Publishing, 1000)
+		for i := range ms {
+			ms[i] = amqp.Publishing{Queue: Ko(k.ID), Body: kropp}
+		}
+		if _, err := pub.Publish(b.Context(), ms); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	for n := 0; n < b.N; {
+		var refs []amqp.Ref
+		for ; len(refs) < 250 && n < b.N; n++ {
+			refs = append(refs, amqp.Ref{Queue: Ko(k.ID), Seq: int64(n + 1)})
+		}
+		if err := pub.Ack(b.Context(), refs); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "meldinger/s")
+}

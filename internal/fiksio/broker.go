@@ -373,11 +373,18 @@ func (p Publiserende) Publish(ctx context.Context, msgs []amqp.Publishing) (unro
 				return err
 			}
 		}
+		sett, alene := map[int64]bool{}, make([]bool, len(nye))
 		for i := range nye {
 			n := &nye[i]
 			n.m.Seq = forst[n.nr]
 			forst[n.nr]++
 			n.m.id = nokkel(n.nr, n.m.Seq)
+			if !sett[n.nr] {
+				sett[n.nr] = true
+				if alene[i], err = s.alene(ctx, tx, n.ko, n.m.id); err != nil {
+					return err
+				}
+			}
 			if err := settInnRad(ctx, tx, n.m, n.innhold); err != nil {
 				return err
 			}
@@ -391,7 +398,7 @@ func (p Publiserende) Publish(ctx context.Context, msgs []amqp.Publishing) (unro
 			kring := s.kringkaster()
 			for i := range nye {
 				n := &nye[i]
-				s.minne.leggTil(n.ko, n.m.Seq, kring.Consumers(n.ko) > 0, func() amqp.Message { return amqpMelding(n.ko, n.m) })
+				s.minne.leggTil(n.ko, n.m.Seq, alene[i], kring.Consumers(n.ko) > 0, func() amqp.Message { return amqpMelding(n.ko, n.m) })
 				if n.m.TTL > 0 {
 					s.meldUtlop(n.m.Utloper)
 				}

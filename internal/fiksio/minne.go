@@ -40,25 +40,36 @@ func vekt(m *amqp.Message) int {
 	return n
 }
 
-// leggTil takes a message that was just committed, in the order of commits; when
-// behold is false (nobody consumes) it only notes that the queue went on.
-func (c *minne) leggTil(ko string, seq int64, behold bool, lag func() amqp.Message) {
+// venter tells whether something of the queue is here.
+func (c *minne) venter(ko string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.koer[ko]
-	if !behold {
-		c.slett(ko, k)
-		return
+	return k != nil && len(k.meldinger) > 0
+}
+
+// leggTil takes a message that was just committed, in the order of commits.
+// alene: nothing was before it in the queue. It is kept when it completes what is
+// here, when nothing was before it, or when a consumer has read up to it.
+func (c *minne) leggTil(ko string, seq int64, alene, konsumenter bool, lag func() amqp.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.koer[ko]
+	if k == nil {
+		if !alene && !konsumenter {
+			return
+		}
+		k = &koMinne{fra: seq}
+		c.koer[ko] = k
+	}
+	if alene {
+		k.fra = 1
 	}
 	m := lag()
 	v := vekt(&m)
 	if c.bytes+v > c.maks {
 		c.slett(ko, k)
 		return
-	}
-	if k == nil {
-		k = &koMinne{fra: seq}
-		c.koer[ko] = k
 	}
 	c.bytes += v
 	k.meldinger = append(k.meldinger, m)

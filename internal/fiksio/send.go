@@ -259,13 +259,32 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, mottaker Konto, m *
 		}
 	}
 	ko, frisk := Ko(mottaker.ID), *m
+	alene, err := s.alene(ctx, tx, ko, m.id)
+	if err != nil {
+		return err
+	}
 	tx.OnCommit(func() {
 		kring := s.kringkaster()
-		s.minne.leggTil(ko, frisk.Seq, kring.Consumers(ko) > 0, func() amqp.Message { return amqpMelding(ko, frisk) })
+		s.minne.leggTil(ko, frisk.Seq, alene, kring.Consumers(ko) > 0, func() amqp.Message { return amqpMelding(ko, frisk) })
 		s.meldUtlop(frisk.Utloper)
 		kring.Notify(ko)
 	})
 	return nil
+}
+
+// alene tells whether nothing is before row id in its queue; it looks only when
+// that matters to what is kept in memory.
+func (s *Service) alene(ctx context.Context, tx *store.Tx, ko string, id int64) (bool, error) {
+	if s.kringkaster().Consumers(ko) > 0 || s.minne.venter(ko) {
+		return false, nil
+	}
+	nr, _ := delNokkel(id)
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM fiksio_melding WHERE id > $1 AND id < $2 LIMIT 1) AS f`, nokkel(nr, 0), id).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("looking for earlier messages: %w", err)
+	}
+	return n == 0, nil
 }
 
 // lagreBlob makes the blob the body of row id.
