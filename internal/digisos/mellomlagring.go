@@ -147,14 +147,14 @@ func (s *Service) mellomlagrede(ctx context.Context, q store.Queryer, ref string
 }
 
 // taMellomlagring empties the reference and gives its files, in upload order,
-// which the citizen may read from now on.
-func (s *Service) taMellomlagring(ctx context.Context, tx *store.Tx, ref, fnr string) ([]dokument, error) {
+// which lie in the municipality's konto and may be read by the citizen from now on.
+func (s *Service) taMellomlagring(ctx context.Context, tx *store.Tx, ref, kontoID, fnr string) ([]dokument, error) {
 	filer, err := s.mellomlagrede(ctx, tx, ref)
 	if err != nil || len(filer) == 0 {
 		return nil, err
 	}
 	for _, d := range filer {
-		if err := s.Dokumentlager.Flytt(ctx, tx, d.ID, store.Time(0), eksponertFor(fnr)); err != nil {
+		if err := s.Dokumentlager.Flytt(ctx, tx, d.ID, kontoID, store.Time(0), eksponertFor(fnr)); err != nil {
 			return nil, fmt.Errorf("taking mellomlagret %s: %w", d.ID, err)
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM digisos_mellomlagret WHERE dokument_id = $1`, d.ID); err != nil {

@@ -147,7 +147,7 @@ func (s *Service) TaImotSoknad(ctx context.Context, n NySoknad) (digisosID strin
 		f.Innhold = delOpp(filer)
 		f.Innhold.Tilleggsinformasjon = tillegg
 		if n.MedMellomlagring {
-			mellom, err := s.taMellomlagring(ctx, tx, n.NavEksternRefID, n.Fnr)
+			mellom, err := s.taMellomlagring(ctx, tx, n.NavEksternRefID, konf.KontoID, n.Fnr)
 			if err != nil {
 				return err
 			}
@@ -309,7 +309,7 @@ func (s *Service) TaImotEttersendelse(ctx context.Context, n NyEttersendelse) er
 			return err
 		}
 		if n.MedMellomlagring {
-			mellom, err := s.taMellomlagring(ctx, tx, n.NavEksternRefID, n.Fnr)
+			mellom, err := s.taMellomlagring(ctx, tx, n.NavEksternRefID, konf.KontoID, n.Fnr)
 			if err != nil {
 				return err
 			}

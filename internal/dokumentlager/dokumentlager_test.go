@@ -381,3 +381,29 @@ func TestPublicKey(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestFlytt(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.lastOpp(t, []byte("a"), nil)
+	var ny Konto
+	err := h.DB.Write(t.Context(), func(tx *store.Tx) (err error) {
+		if ny, err = h.s.OpprettKonto(t.Context(), tx, Konto{FiksOrgID: h.konto.FiksOrgID, Navn: "Annen"}); err != nil {
+			return err
+		}
+		return h.s.Flytt(t.Context(), tx, id, ny.ID, time.Time{}, []Eksponering{{Type: "PERSON", Fnr: "01810112345"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := h.kall(t, h.eier, "GET", h.dokumenter()+"/"+id, nil, ""); w.Code != 404 {
+		t.Errorf("still in the old konto: %d", w.Code)
+	}
+	h.Frem(t, 10000*time.Hour)
+	for fnr, want := range map[string]int{innbygger: 404, "01810112345": 200} {
+		w := h.kall(t, auth.Caller{Slag: auth.Person, Fnr: fnr, Niva: 4}, "GET", "/dokumentlager/nedlasting/"+id, nil, "")
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", fnr, w.Code, want)
+		}
+	}
+}

@@ -282,28 +282,39 @@ func (s *Service) Slett(ctx context.Context, tx *store.Tx, id string) error {
 	return nil
 }
 
-// Flytt changes a document's expiry (zero: never) and grants: mellomlagring
-// becoming part of a case, say. feil.IkkeFunnet, feil.Slettet.
-func (s *Service) Flytt(ctx context.Context, tx *store.Tx, id string, til time.Time, eksponertFor []Eksponering) error {
-	m, _, err := s.hent(ctx, tx, id)
+// Flytt moves a document to another konto, with an expiry (zero: never) and
+// grants of its own: mellomlagring becoming part of a case, say. feil.IkkeFunnet,
+// feil.Slettet.
+func (s *Service) Flytt(ctx context.Context, tx *store.Tx, id, kontoID string, til time.Time, eksponertFor []Eksponering) error {
+	m, err := s.levende(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if err := s.utilgjengelig(m); err != nil {
-		return err
-	}
-	m.TilgjengeligTil, m.EksponertFor = til, eksponertFor
-	tx.OnCommit(func() { s.jobber.Wake(utlopDuty) })
-	return s.oppdater(ctx, tx, m)
+	m.KontoID, m.TilgjengeligTil, m.EksponertFor = kontoID, til, eksponertFor
+	return s.settLevetid(ctx, tx, m)
 }
 
 // SettUtlop changes when a document expires; zero: never. feil.IkkeFunnet, feil.Slettet.
 func (s *Service) SettUtlop(ctx context.Context, tx *store.Tx, id string, til time.Time) error {
-	m, _, err := s.hent(ctx, tx, id)
+	m, err := s.levende(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	return s.Flytt(ctx, tx, id, til, m.EksponertFor)
+	m.TilgjengeligTil = til
+	return s.settLevetid(ctx, tx, m)
+}
+
+func (s *Service) levende(ctx context.Context, tx *store.Tx, id string) (Metadata, error) {
+	m, _, err := s.hent(ctx, tx, id)
+	if err == nil {
+		err = s.utilgjengelig(m)
+	}
+	return m, err
+}
+
+func (s *Service) settLevetid(ctx context.Context, tx *store.Tx, m Metadata) error {
+	tx.OnCommit(func() { s.jobber.Wake(utlopDuty) })
+	return s.oppdater(ctx, tx, m)
 }
 
 // OpprettKonto makes a konto and its ressurs under the organisation's service.

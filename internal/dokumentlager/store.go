@@ -94,8 +94,9 @@ func (s *Service) oppdater(ctx context.Context, tx *store.Tx, m Metadata) error 
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE dokumenter SET tilgjengelig_til = $2, privat = $3, slettet = $4 WHERE id = $1`,
-		m.ID, store.Micros(m.TilgjengeligTil), forseglet, store.Micros(m.Slettet)); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE dokumenter
+		SET konto_id = $2, tilgjengelig_til = $3, privat = $4, slettet = $5 WHERE id = $1`,
+		m.ID, m.KontoID, store.Micros(m.TilgjengeligTil), forseglet, store.Micros(m.Slettet)); err != nil {
 		return fmt.Errorf("updating document %s: %w", m.ID, err)
 	}
 	return nil
