@@ -127,8 +127,9 @@ type Melding struct {
 	Utloper         time.Time
 	Forsok          int // failed attempts so far
 
-	id    int64  // key of the row; 0 when it is not (any more) in a queue
-	kropp []byte // a small body
+	id     int64  // key of the row; 0 when it is not (any more) in a queue
+	kropp  []byte // a small body
+	skadet bool   // what was stored cannot be opened; only ids, type and times are known
 }
 
 // Kringkaster is the AMQP listener as this package sees it (amqp.Listener).

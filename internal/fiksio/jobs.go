@@ -69,7 +69,12 @@ func (s *Service) konsumerIntern(ctx context.Context, j jobs.Job) error {
 			if tom = len(ms) == 0; tom {
 				return nil
 			}
-			if err := fn(ctx, tx, ms[0]); err != nil {
+			if ms[0].skadet {
+				err = s.systemmelding(ctx, tx, ms[0], TypeServerfeil)
+			} else {
+				err = fn(ctx, tx, ms[0])
+			}
+			if err != nil {
 				return fmt.Errorf("message %s of type %s: %w", ms[0].MeldingID, ms[0].Type, err)
 			}
 			return s.fjern(ctx, tx, []int64{ms[0].id})
@@ -154,6 +159,7 @@ func (s *Service) nesteUtlop(ctx context.Context) (time.Time, error) {
 func (s *Service) Utlop(ctx context.Context, now time.Time) error {
 	naa := store.Micros(now)
 	holdt := false
+	var feilet []error // of single queues; the others go on
 	finn := s.utlopte
 	if s.HodeBare {
 		finn = s.utlopteHoder
@@ -167,7 +173,7 @@ func (s *Service) Utlop(ctx context.Context, now time.Time) error {
 		for _, ko := range etterKo(bunt) {
 			igjen, err := s.utlopKo(ctx, ko, naa)
 			if err != nil {
-				return err
+				feilet = append(feilet, err)
 			}
 			holdt = holdt || igjen
 		}
@@ -182,6 +188,9 @@ func (s *Service) Utlop(ctx context.Context, now time.Time) error {
 		return err
 	}); err != nil {
 		return fmt.Errorf("forgetting old ids: %w", err)
+	}
+	if len(feilet) > 0 {
+		return errors.Join(feilet...)
 	}
 	u := &s.utlop
 	u.mu.Lock()

@@ -374,3 +374,34 @@ func TestDeaktivertKontoKoblerFra(t *testing.T) {
 		t.Errorf("consuming afterwards: %v", err)
 	}
 }
+
+// TestSkadetMeldingStopperIkkeKoen: what was damaged at rest is told to its sender, and
+// what is behind it is delivered.
+func TestSkadetMeldingStopperIkkeKoen(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	fra, til := h.konto(t), h.konto(t)
+	intern := h.konto(t, func(k *Konto) { k.Intern = true })
+	h.Lytt(intern.ID, func(_ context.Context, _ *store.Tx, m Melding) error {
+		t.Errorf("the listener got %s", m.Type)
+		return nil
+	})
+	for _, k := range []Konto{til, intern} {
+		m := h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: k.ID, Type: "skadet"}, []byte("x"))
+		h.skriv(t, func(tx *store.Tx) error {
+			_, err := tx.ExecContext(t.Context(), `UPDATE fiksio_melding SET innhold = $2 WHERE id = $1`, m.id, []byte("tull"))
+			return err
+		})
+		h.minne.glem(Ko(k.ID))
+	}
+	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, Type: "hel"}, nil)
+	_, addr, _, _ := h.lytt(t, h.Broker(innlogging{}))
+	if d := h.konsument(t, addr, til).neste(); d.Headers["type"] != "hel" {
+		t.Errorf("got %v", d.Headers)
+	}
+	h.Frem(t, 0)
+	eventuelt(t, "serverfeil for both", func() bool { return len(h.ko(t, fra)) == 2 })
+	if diff := cmp.Diff([]string{TypeServerfeil, TypeServerfeil}, h.typer(t, fra)); diff != "" {
+		t.Error(diff)
+	}
+}

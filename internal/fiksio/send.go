@@ -301,6 +301,8 @@ func (n *Nyttelast) lagreBlob(ctx context.Context, tx *store.Tx, id int64) error
 // apneNyttelast opens the payload wherever it lies.
 func (s *Service) apneNyttelast(ctx context.Context, q store.Queryer, m Melding) (io.ReadCloser, error) {
 	switch {
+	case m.skadet:
+		return nil, errInnhold
 	case m.DokumentlagerID != "":
 		r, _, err := s.Dokumentlager.Apne(ctx, m.DokumentlagerID, 0)
 		return r, err

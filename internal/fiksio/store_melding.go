@@ -170,7 +170,12 @@ func (s *Service) meldinger(ctx context.Context, q store.Queryer, kontoID string
 			err = dekodInnhold(klar, &m)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("opening message %s: %w", m.MeldingID, err)
+			// One damaged message must not stop its queue: it fails its deliveries
+			// and ends as a serverfeil to its sender.
+			s.Log.ErrorContext(ctx, "a stored message cannot be opened", "meldingId", m.MeldingID, "mottakerKontoId", kontoID, "error", err)
+			m = Melding{Utgaaende: Utgaaende{MeldingID: m.MeldingID, MottakerKontoID: kontoID, AvsenderKontoID: m.AvsenderKontoID,
+				Type: m.Type, TTL: m.Utloper.Sub(m.Opprettet)}, Seq: m.Seq, System: m.System, HarNyttelast: true, Storrelse: max(m.Storrelse, 1),
+				Opprettet: m.Opprettet, Utloper: m.Utloper, Forsok: m.Forsok, id: m.id, skadet: true}
 		}
 		ms, levert = append(ms, m), append(levert, lev != 0)
 	}
