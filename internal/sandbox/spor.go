@@ -1,0 +1,146 @@
+package sandbox
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/digisos"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/levering"
+)
+
+// sporet is the trace of one case: ids, states and times, nothing personal.
+type sporet struct {
+	DigisosID  string         `json:"digisosId"`
+	Historikk  []hendelse     `json:"historikk"`
+	Leveringer []sporlevering `json:"leveringer"`
+}
+
+type hendelse struct {
+	Tid         time.Time `json:"tid"`
+	Hendelse    string    `json:"hendelse"`
+	Forsendelse string    `json:"forsendelse"`
+}
+
+type sporlevering struct {
+	ID        string     `json:"id"`
+	Kilde     string     `json:"kilde"`
+	Tilstand  string     `json:"tilstand"`
+	Kanal     string     `json:"kanal"`
+	Alarm     bool       `json:"alarm"`
+	NesteSteg string     `json:"nesteSteg"`
+	Frist     *time.Time `json:"frist,omitempty"`
+	Historikk []overgang `json:"historikk"`
+}
+
+type overgang struct {
+	Tid      time.Time `json:"tid"`
+	Tilstand string    `json:"tilstand"`
+	Kanal    string    `json:"kanal"`
+	Grunn    string    `json:"grunn"`
+}
+
+// iOrd says the states in words, for the page.
+var iOrd = map[string]string{
+	digisos.AkseptertFiks:              "Søknaden er tatt imot og lagret",
+	digisos.AkseptertFiksEttersendelse: "Ettersendelsen er tatt imot og lagret",
+	digisos.SendtFiksIO:                "Søknaden er sendt til fagsystemet over Fiks IO",
+	digisos.SendtSvarUt:                "Søknaden er overlatt til SvarUt",
+	digisos.SendtFiksIOEttersendelse:   "Ettersendelsen er sendt til fagsystemet over Fiks IO",
+	digisos.SendtSvarUtEttersendelse:   "Ettersendelsen er overlatt til SvarUt",
+	digisos.FeiletSvarUt:               "SvarUt tok den ikke",
+	digisos.OpprettetSakKommune:        "Kommunen har opprettet saken",
+	digisos.OppdatertSakKommune:        "Kommunen har oppdatert saken",
+	digisos.LastetOppFilerKommune:      "Kommunen har lastet opp filer",
+	string(levering.IkkeSendt):         "Ikke sendt ennå",
+	string(levering.Sendt):             "Sendt, venter på kvittering",
+	string(levering.Bekreftet):         "Bekreftet av mottakeren",
+	string(levering.TTLTidsavbrudd):    "Fristen gikk ut",
+	string(levering.MaxRetriesavbrudd): "Oppgitt etter gjentatte forsøk",
+	string(levering.SvarUtFeil):        "SvarUt feilet",
+	string(levering.Stoppet):           "Avsluttet av en navngitt person",
+}
+
+//go:embed spor.html
+var sporHTML string
+
+var sporSide = template.Must(template.New("spor").Funcs(template.FuncMap{
+	"ord": func(s string) string {
+		if o := iOrd[s]; o != "" {
+			return o
+		}
+		return s
+	},
+	"kl":  func(t time.Time) string { return klokke.Oslo(t).Format("02.01.2006 15:04:05.000") },
+	"iso": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
+}).Parse(sporHTML))
+
+// spor shows what happened to a case, as a page or as JSON.
+func (s *Sandbox) spor(w http.ResponseWriter, r *http.Request) error {
+	id, err := uuid.Parse(r.PathValue("digisosId"))
+	if err != nil {
+		return feil.Ny(feil.IkkeFunnet, "Fant ingen sak med denne id-en")
+	}
+	ut, err := s.hentSpor(r.Context(), id.String())
+	if err != nil {
+		return err
+	}
+	if accept := r.Header.Get("Accept"); strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {
+		return httpx.JSON(w, http.StatusOK, ut)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	return sporSide.Execute(w, ut)
+}
+
+func (s *Sandbox) hentSpor(ctx context.Context, id string) (sporet, error) {
+	ut := sporet{DigisosID: id, Historikk: []hendelse{}, Leveringer: []sporlevering{}}
+	historie, err := s.App.Digisos.Historikk(ctx, id)
+	if err != nil {
+		return ut, err
+	}
+	type kilde struct{ navn, id string }
+	sett := map[kilde]bool{}
+	kilder := []kilde{{digisos.KildeSoknad, id}}
+	for _, h := range historie {
+		ut.Historikk = append(ut.Historikk, hendelse{h.Hendelsestidspunkt, h.State, h.ForsendelseID})
+		if h.ForsendelseID != "" {
+			kilder = append(kilder, kilde{digisos.KildeEttersendelse, h.ForsendelseID})
+		}
+	}
+	for _, k := range kilder {
+		if sett[k] {
+			continue
+		}
+		sett[k] = true
+		l, err := s.App.Levering.ForKilde(ctx, s.App.DB.Read(), k.navn, k.id)
+		if feil.Er(err, feil.IkkeFunnet) {
+			continue // a case of the municipality's own has no delivery
+		}
+		if err != nil {
+			return ut, fmt.Errorf("reading the delivery: %w", err)
+		}
+		l, overganger, err := s.App.Levering.Hent(ctx, s.App.DB.Read(), l.ID)
+		if err != nil {
+			return ut, fmt.Errorf("reading the delivery: %w", err)
+		}
+		p := sporlevering{ID: l.ID, Kilde: l.Kilde, Tilstand: string(l.Tilstand), Kanal: l.Kanal, Alarm: l.Alarm,
+			NesteSteg: l.NesteSteg, Historikk: []overgang{}}
+		if !l.Frist.IsZero() {
+			p.Frist = &l.Frist
+		}
+		for _, o := range overganger {
+			p.Historikk = append(p.Historikk, overgang{o.Tidspunkt, string(o.Tilstand), o.Kanal, o.Grunn})
+		}
+		ut.Leveringer = append(ut.Leveringer, p)
+	}
+	return ut, nil
+}
