@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -69,7 +71,25 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
+// opprettPrivat makes a file that only its owner can read; SQLite's other files
+// take over the mode. A file that exists is not opened: closing it would end
+// the locks that this process may hold on it (POSIX advisory locks).
+func opprettPrivat(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func (db *DB) open(ctx context.Context) (err error) {
+	for _, path := range []string{db.path, db.path + ".lock"} {
+		if err := opprettPrivat(path); err != nil {
+			return err
+		}
+	}
 	// SQLite's own file locking works the same on every system, so the lock is
 	// an empty SQLite file with an exclusive transaction that is never ended.
 	if db.lockDB, err = sql.Open("sqlite", dsn(db.path+".lock", "exclusive", "busy_timeout(0)")); err != nil {
