@@ -118,7 +118,7 @@ func beskriv(base, host string, port, tlsPort int) Beskrivelse {
 			TokenEndpoint: base + "/idporten/token"},
 		Tokens: Tokens{Maskinporten: base + "/sandbox/token/maskinporten?orgno={orgno}&scope={scope}",
 			IDPorten: base + "/sandbox/token/idporten?pid={pid}&acr={acr}&orgno={orgno}"},
-		NAV:      Integrasjon{orgnrNAV, integrasjonNA, passord("nav")},
+		NAV:      Integrasjon{orgnrNAV, integrasjonNAV, passord("nav")},
 		Personer: personer,
 	}
 	for _, k := range kommuner {

@@ -295,6 +295,8 @@ func (f *feilinjeksjon) gjor(slag injisertFeil, neste http.Handler, w http.Respo
 		if d == 0 {
 			d = maksVent
 		}
+		// That the caller gives up is seen only once the body has been read.
+		_, _ = io.Copy(io.Discard, r.Body)
 		vent(r.Context(), d)
 		panic(http.ErrAbortHandler)
 	case effektDrop:
@@ -321,9 +323,14 @@ func skrivStatus(w http.ResponseWriter, r *http.Request, status int) {
 }
 
 // toGanger handles a request twice and gives the first answer once both are
-// done. A body above 16 MiB cannot be kept for that: it is handled once, and
+// done; of a GET the second, which is as good and need not be kept. A body above 16 MiB cannot be kept for that: it is handled once, and
 // the log tells so.
 func (f *feilinjeksjon) toGanger(neste http.Handler, w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		stille(neste, newTaus(), r.Clone(r.Context()))
+		neste.ServeHTTP(w, r)
+		return
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maksDuplikat+1))
 	if err != nil || len(body) > maksDuplikat {
 		f.log.Warn("a request was not handled twice: its body is too large, or was cut", "limit", maksDuplikat)

@@ -42,10 +42,10 @@ const (
 )
 
 var (
-	orgNAV        = fastID("organisasjon", "nav")
-	orgLeverandor = fastID("organisasjon", "leverandor")
-	orgPlattform  = fastID("organisasjon", "plattform")
-	integrasjonNA = fastID("integrasjon", "nav")
+	orgNAV         = fastID("organisasjon", "nav")
+	orgLeverandor  = fastID("organisasjon", "leverandor")
+	orgPlattform   = fastID("organisasjon", "plattform")
+	integrasjonNAV = fastID("integrasjon", "nav")
 )
 
 // kommuner are in the order of sandbox.json. The third is the one whose
@@ -179,21 +179,12 @@ func (k kommune) certFile() string { return "keys/" + k.Nummer + ".cert.pem" }
 // whatever has been done with it since.
 func fro(ctx context.Context, a *app.App) error {
 	ctx = auth.With(ctx, auth.Caller{Slag: auth.Anonym})
-	err := enGang(ctx, a, integrasjonNA, func(tx *store.Tx) error {
-		err := nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: orgNAV, Navn: "NAV", Type: "STATLIG_VIRKSOMHET", Orgnr: orgnrNAV})
-		if err != nil {
-			return err
+	if ferdig, err := froddFor(ctx, a, integrasjonNAV, orgNAV); err != nil {
+		return fmt.Errorf("sandbox: looking for NAV: %w", err)
+	} else if !ferdig {
+		if err := a.DB.Write(ctx, func(tx *store.Tx) error { return froNAV(ctx, a, tx) }); err != nil {
+			return fmt.Errorf("sandbox: seeding NAV: %w", err)
 		}
-		if err := nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: orgLeverandor, Navn: "Fagsystemleverandøren AS", Type: "LEVERANDOR", Orgnr: orgnrLeverandor}); err != nil {
-			return err
-		}
-		if err := nyIntegrasjon(ctx, a, tx, integrasjonNA, orgNAV, orgnrNAV, "NAV soknad og innsyn", passord("nav")); err != nil {
-			return err
-		}
-		return a.Org.GiTypeTilgang(ctx, tx, auth.From(ctx), integrasjonNA, auth.DigisosNAV, organisasjon.TypeDigisos)
-	})
-	if err != nil {
-		return fmt.Errorf("sandbox: seeding NAV: %w", err)
 	}
 	for _, k := range kommuner {
 		if err := froKommune(ctx, a, k); err != nil {
@@ -203,27 +194,40 @@ func fro(ctx context.Context, a *app.App) error {
 	return nil
 }
 
-// enGang runs fn in a transaction unless the integrasjon, which fn makes, exists.
-func enGang(ctx context.Context, a *app.App, integrasjonID string, fn func(tx *store.Tx) error) error {
-	if finnes, err := integrasjonFinnes(ctx, a, integrasjonID); err != nil || finnes {
+func froNAV(ctx context.Context, a *app.App, tx *store.Tx) error {
+	err := errors.Join(
+		nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: orgNAV, Navn: "NAV", Type: "STATLIG_VIRKSOMHET", Orgnr: orgnrNAV}),
+		nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: orgLeverandor, Navn: "Fagsystemleverandøren AS", Type: "LEVERANDOR", Orgnr: orgnrLeverandor}),
+		nyIntegrasjon(ctx, a, tx, integrasjonNAV, orgNAV, orgnrNAV, "NAV soknad og innsyn", passord("nav")))
+	if err != nil {
 		return err
 	}
-	return a.DB.Write(ctx, fn)
+	return a.Org.GiTypeTilgang(ctx, tx, auth.From(ctx), integrasjonNAV, auth.DigisosNAV, organisasjon.TypeDigisos)
 }
 
-func integrasjonFinnes(ctx context.Context, a *app.App, id string) (bool, error) {
-	_, err := a.Org.Integrasjon(ctx, id)
-	if feil.Er(err, feil.IkkeFunnet) {
+// errProve rolls a trial back.
+var errProve = errors.New("sandbox: only tried")
+
+// froddFor tells whether an integrasjon, the last thing that is seeded of its
+// organisation, has been made before: it is there, or it was and is deleted, so
+// that its id is taken.
+func froddFor(ctx context.Context, a *app.App, id, orgID string) (bool, error) {
+	if _, err := a.Org.Integrasjon(ctx, id); !feil.Er(err, feil.IkkeFunnet) {
+		return err == nil, err
+	}
+	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := nyIntegrasjon(ctx, a, tx, id, orgID, orgnrNAV, "prove", passord("prove")); err != nil {
+			return err
+		}
+		return errProve
+	})
+	switch {
+	case errors.Is(err, errProve), feil.Er(err, feil.IkkeFunnet):
 		return false, nil
+	case feil.Er(err, feil.Konflikt):
+		return true, nil
 	}
-	return err == nil || feil.Er(err, feil.Slettet), ignorer(err, feil.Slettet)
-}
-
-func ignorer(err error, kode feil.Kode) error {
-	if feil.Er(err, kode) {
-		return nil
-	}
-	return err
+	return false, err
 }
 
 func nyOrg(ctx context.Context, a *app.App, tx *store.Tx, o organisasjon.Organisasjon) error {
@@ -245,7 +249,7 @@ func nyIntegrasjon(ctx context.Context, a *app.App, tx *store.Tx, id, orgID, org
 // froKommune seeds in three steps, each safe to repeat; the integrasjon comes
 // last and tells that all is done.
 func froKommune(ctx context.Context, a *app.App, k kommune) error {
-	if ferdig, err := integrasjonFinnes(ctx, a, k.integrasjonID()); err != nil || ferdig {
+	if ferdig, err := froddFor(ctx, a, k.integrasjonID(), k.orgID()); err != nil || ferdig {
 		return err
 	}
 	n, err := lesNokkelpar(k.Nummer)
@@ -329,8 +333,9 @@ func (k kommune) konfigurasjon() digisos.KommuneKonfigurasjon {
 	return c
 }
 
-// klienter are the OAuth clients that are registered with the issuers: one per
-// organisation with a fagsystem's key, under the org.nr as client id and kid.
+// klienter are the OAuth clients that are registered with the issuers: for each
+// kommune «fagsystem-<kommunenummer>», with the fagsystem's key, whose kid is the
+// kommunenummer. A certificate with an org.nr in its subject needs no client.
 func klienter() ([]utsteder.Klient, error) {
 	var ut []utsteder.Klient
 	for _, k := range kommuner {

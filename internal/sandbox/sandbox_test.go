@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rsa"
@@ -27,7 +28,10 @@ import (
 
 	"knutepunkt/api/apitest"
 	"knutepunkt/client"
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/sandbox"
+	"knutepunkt/internal/store"
 )
 
 // kasse is a running sandbox as others see it: addresses, sandbox.json and files.
@@ -589,5 +593,93 @@ func TestOverviewAndWhatIsNotBuilt(t *testing.T) {
 		if status, svar := k.kall(t, plain, method, sti, ""); status != 501 || !strings.Contains(svar, "ingenting er sendt") {
 			t.Errorf("%s: %d %s", kall, status, svar)
 		}
+	}
+}
+
+// What was done with what a sandbox began with stays done. On the way: the
+// administrator has ADMIN.
+func TestRestartUndoesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	k := start(t, dir)
+	admin := k.b.Personer[slices.IndexFunc(k.b.Personer, func(p sandbox.Testperson) bool { return p.Roller[0] == "ADMINISTRATOR" })]
+	konfig := "/digisos/api/v1/konfigurasjon/" + k.kommune(t, "9902").FiksOrgID
+	hode := func(fnr string) []string {
+		return []string{"Authorization", "Bearer " + k.token(t, k.b.Tokens.IDPorten, "{pid}", fnr, "{acr}", "idporten-loa-high", "{orgno}", k.b.NAV.Organisasjonsnummer)}
+	}
+	if status, svar := k.kall(t, k.client, "DELETE", konfig, "", hode(k.b.Personer[0].Fnr)...); status != 403 {
+		t.Fatal("a citizen:", status, svar)
+	}
+	if status, svar := k.kall(t, k.client, "DELETE", konfig, "", hode(admin.Fnr)...); status != 200 {
+		t.Fatal(status, svar)
+	}
+	a := k.s.App
+	if err := a.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return a.Org.SlettIntegrasjon(t.Context(), tx, auth.Caller{}, k.kommune(t, "9903").Fagsystem.IntegrasjonID)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	k.stopp()
+	k = start(t, dir)
+	if _, err := k.s.App.Org.Integrasjon(t.Context(), k.kommune(t, "9903").Fagsystem.IntegrasjonID); !feil.Er(err, feil.IkkeFunnet) {
+		t.Errorf("a deleted integrasjon: %v", err)
+	}
+	info, err := k.klient(t, k.b.NAV).Kommuner(t.Context())
+	if err != nil || len(info) != len(k.b.Kommuner)-1 {
+		t.Errorf("%d kommuner after a restart, %v", len(info), err)
+	}
+}
+
+// Run is what the command does: it tells where everything is, plays the demo,
+// serves on, and stops when it is told to.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, stopp := context.WithCancel(t.Context())
+	defer stopp()
+	les, skriv := io.Pipe()
+	ferdig := make(chan error, 1)
+	go func() {
+		err := sandbox.Run(ctx, sandbox.Config{Dir: dir, HTTP: "127.0.0.1:0", AMQP: "127.0.0.1:0", AMQPS: "127.0.0.1:0", Demo: true, Out: skriv})
+		skriv.CloseWithError(err)
+		ferdig <- err
+	}()
+	var sagt strings.Builder
+	linjer := bufio.NewScanner(les)
+	for linjer.Scan() && linjer.Text() != "Ferdig" {
+		sagt.WriteString(linjer.Text() + "\n")
+	}
+	if linjer.Text() != "Ferdig" {
+		t.Fatalf("the demo did not end: %v\n%s", <-ferdig, sagt.String())
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "sandbox.json"))
+	var b sandbox.Beskrivelse
+	if err != nil || json.Unmarshal(data, &b) != nil || !strings.Contains(sagt.String(), b.BaseURL+"/sandbox\n") {
+		t.Fatalf("%v\n%s", err, sagt.String())
+	}
+	resp, err := http.Get(b.BaseURL + "/readyz")
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal("it does not go on serving:", err)
+	}
+	resp.Body.Close()
+	stopp()
+	if err := <-ferdig; err != nil {
+		t.Error(err)
+	}
+	if _, err := http.Get(b.BaseURL + "/readyz"); err == nil {
+		t.Error("it still serves")
+	}
+}
+
+func TestRunTellsThatAPortIsTaken(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	err = sandbox.Run(t.Context(), sandbox.Config{Dir: t.TempDir(), HTTP: "127.0.0.1:0", AMQP: ln.Addr().String(), AMQPS: "127.0.0.1:0"})
+	if err == nil || !strings.Contains(err.Error(), "port 0 picks a free one") {
+		t.Error(err)
 	}
 }
