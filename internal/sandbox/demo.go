@@ -217,7 +217,7 @@ func (d *demo) send(ctx context.Context) (string, error) {
 	_, err = d.borger.SendSoknad(ctx, d.cert, d.kommune.Kommunenummer, d.ref,
 		client.Soknad{SoknadJSON: soknad, VedleggJSON: vedlegg, Filer: filer})
 	if err == nil || client.Status(err) != http.StatusBadRequest || !strings.Contains(err.Error(), d.id) {
-		return "", fmt.Errorf("sending it again was not refused with the id: %v", err)
+		return "", fmt.Errorf("sending it again was not refused with the id: %w", err)
 	}
 	return fmt.Sprintf("DigisosId %s; sendt om igjen gir den samme id-en", d.id), nil
 }

@@ -132,7 +132,7 @@ func plattformnokler(ctx context.Context, dir string, master []byte, k klokke.Kl
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // what was written is committed
 	har, err := ring.List(ctx)
 	if err != nil {
 		return fmt.Errorf("sandbox: listing keys: %w", err)

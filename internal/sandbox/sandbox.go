@@ -120,7 +120,7 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 		}
 	}()
 	lytt := func(addr string) (net.Listener, error) {
-		ln, err := net.Listen("tcp", addr)
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		if err != nil {
 			return nil, fmt.Errorf("sandbox: listening (is it in use? port 0 picks a free one): %w", err)
 		}
