@@ -82,10 +82,7 @@ Example:
 	}
 }
 
-var (
-	errStopped   = errors.New("stopped")
-	errGivenBack = errors.New("given back, as --no-ack asks")
-)
+var errStopped = errors.New("stopped")
 
 func (c *fagsystemListen) run(ctx context.Context, t terminal, _ []string) error {
 	c.t = t
@@ -110,8 +107,9 @@ func (c *fagsystemListen) run(ctx context.Context, t terminal, _ []string) error
 			return err
 		}
 		if c.noAck {
+			fmt.Fprintf(t.err, "%s: given back, as --no-ack asks\n", m.MeldingID)
 			stop(errStopped)
-			return errGivenBack
+			return errStopped
 		}
 		if c.once {
 			stop(errStopped)

@@ -56,7 +56,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(fo
 
 func commands() []command {
 	return []command{
-		// sandboxCommand(),
+		sandboxCommand(),
 		navSendCommand(),
 		fagsystemListenCommand(),
 		auditVerifyCommand(),

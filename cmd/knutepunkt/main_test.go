@@ -54,7 +54,8 @@ func TestArguments(t *testing.T) {
 		{"svarinn fetch", 2, "", "not in this edition yet"},
 		{"conform --target x", 2, "", "not in this edition yet"},
 
-		{"nav send", 2, "", "--soknad is missing"},
+		{"nav send", 2, "", "main document is missing"},
+		{"nav send a.pdf --base-url http://127.0.0.1:1", 2, "", "--soknad is needed"},
 		{"nav send --soknad " + fil, 2, "", "main document is missing"},
 		{"nav send a.pdf --soknad " + fil + " --sandbox " + tom, 1, "", "is the sandbox started?"},
 		{"nav send --soknad " + fil + " --base-url http://127.0.0.1:1 a.pdf", 2, "", "KNUTEPUNKT_TOKEN"},

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,12 +37,14 @@ func navSendCommand() command {
 Sends a søknad (Fiks Digisos, v2) through the public API, each FILE encrypted on
 the way; the main document comes first. Prints the DigisosId.
 
-Against a sandbox everything is found in sandbox.json. Against another platform
-give --base-url and --integrasjon-id, and in the environment ` + envPassord + `
+Against a sandbox everything is found in sandbox.json, and without --soknad a short
+one is made up for one of its citizens. Against another platform give --soknad,
+--base-url and --integrasjon-id, and in the environment ` + envPassord + `
 and ` + envToken + ` (the citizen's ID-porten token).
 
 Example:
-  knutepunkt nav send --kommune 9901 --soknad soknad.json Soknad.pdf lonnslipp.pdf
+  knutepunkt nav send Soknad.pdf
+  knutepunkt nav send --kommune 9901 --soknad soknad.json --vedlegg vedlegg.json Soknad.pdf lonnslipp.pdf
 `,
 		setup: func(fs *flag.FlagSet) action {
 			var c navSend
@@ -49,8 +52,8 @@ Example:
 			fs.StringVar(&c.baseURL, "base-url", "", "`URL` of the platform's APIs")
 			fs.StringVar(&c.integrasjonID, "integrasjon-id", "", "`UUID` of the integrasjon that sends; with --base-url")
 			fs.StringVar(&c.kommune, "kommune", "", "`NUMBER` of the receiving kommune; in a sandbox the first by default")
-			fs.StringVar(&c.fnr, "fnr", "", "the applicant's synthetic `FNR`; taken from the søknad by default")
-			fs.StringVar(&c.soknad, "soknad", "", "`FILE` with soknad.json")
+			fs.StringVar(&c.fnr, "fnr", "", "the applicant's synthetic `FNR`; in a sandbox taken from the søknad by default")
+			fs.StringVar(&c.soknad, "soknad", "", "`FILE` with soknad.json; in a sandbox a short one is made up by default")
 			fs.StringVar(&c.vedlegg, "vedlegg", "", "`FILE` with vedlegg.json; by default one that lists nothing")
 			fs.StringVar(&c.ref, "ref", "", "navEksternRefId, the sender's own `REFERENCE`; a new one by default. The same again is refused, never stored twice")
 			fs.StringVar(&c.enhet, "enhet", "", "`NUMBER` of the NAV office")
@@ -61,14 +64,17 @@ Example:
 
 func (c *navSend) run(ctx context.Context, t terminal, args []string) error {
 	switch {
-	case c.soknad == "":
-		return usagef("--soknad is missing")
+	case c.soknad == "" && c.baseURL != "":
+		return usagef("with --base-url also --soknad is needed")
 	case len(args) == 0:
 		return usagef("no file to send: the søknad's main document is missing")
 	}
-	soknadJSON, err := os.ReadFile(c.soknad)
-	if err != nil {
-		return fmt.Errorf("reading the søknad: %w", err)
+	var soknadJSON []byte
+	var err error
+	if c.soknad != "" {
+		if soknadJSON, err = os.ReadFile(c.soknad); err != nil {
+			return fmt.Errorf("reading the søknad: %w", err)
+		}
 	}
 	vedleggJSON := []byte(`{"vedlegg":[]}`)
 	if c.vedlegg != "" {
@@ -79,6 +85,9 @@ func (c *navSend) run(ctx context.Context, t terminal, args []string) error {
 	cl, err := c.client(soknadJSON)
 	if err != nil {
 		return err
+	}
+	if soknadJSON == nil {
+		soknadJSON = shortSoknad(c.fnr, c.kommune)
 	}
 	if c.ref == "" {
 		c.ref = uuid.NewString()
@@ -105,7 +114,8 @@ func (c *navSend) run(ctx context.Context, t terminal, args []string) error {
 	return nil
 }
 
-// client finds out whom to call and as whom, and fills in the kommune.
+// client finds out whom to call and as whom, and in a sandbox fills in kommune
+// and applicant; soknadJSON may be nil.
 func (c *navSend) client(soknadJSON []byte) (*client.Client, error) {
 	if c.baseURL != "" {
 		passord, token := os.Getenv(envPassord), os.Getenv(envToken)
@@ -126,7 +136,12 @@ func (c *navSend) client(soknadJSON []byte) (*client.Client, error) {
 	}
 	c.kommune = k.Kommunenummer
 	if c.fnr == "" {
-		if c.fnr, err = applicant(soknadJSON); err != nil {
+		if soknadJSON == nil {
+			c.fnr, err = s.innbygger()
+		} else {
+			c.fnr, err = applicant(soknadJSON)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -134,6 +149,16 @@ func (c *navSend) client(soknadJSON []byte) (*client.Client, error) {
 		BaseURL: s.BaseURL, IntegrasjonID: s.NAV.ID, IntegrasjonPassord: s.NAV.Passord,
 		Token: client.URLToken(nil, s.idportenURL(c.fnr, s.NAV.Organisasjonsnummer)),
 	}), nil
+}
+
+// shortSoknad is the least that NAV's schema takes for a søknad.
+func shortSoknad(fnr, kommune string) []byte {
+	return []byte(strings.NewReplacer("FNR", fnr, "KOMMUNE", kommune).Replace(`{"version":"1.0.11","data":{` +
+		`"personalia":{"personIdentifikator":{"kilde":"system","verdi":"FNR"},` +
+		`"navn":{"kilde":"system","fornavn":"Kari","mellomnavn":"","etternavn":"Prøve"},"kontonummer":{"kilde":"bruker"}},` +
+		`"begrunnelse":{"kilde":"bruker","hvaSokesOm":"Strøm","hvorforSoke":"Prøve av knutepunkt nav send"},` +
+		`"okonomi":{"opplysninger":{"utbetaling":[]}}},"mottaker":{"kommunenummer":"KOMMUNE","enhetsnummer":"0001"},` +
+		`"driftsinformasjon":{"inntektFraSkatteetatenFeilet":false},"kompatibilitet":[]}`))
 }
 
 // applicant reads who applies from soknad.json.

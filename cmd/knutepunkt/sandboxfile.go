@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,10 @@ type sandboxFile struct {
 	} `json:"tokens"`
 	NAV      integrasjon      `json:"nav"`
 	Kommuner []sandboxKommune `json:"kommuner"`
+	Personer []struct {
+		Fnr    string   `json:"fnr"`
+		Roller []string `json:"roller"`
+	} `json:"personer"`
 
 	dir string // that the paths in it are relative to
 }
@@ -80,6 +85,16 @@ func (s *sandboxFile) kommune(nummer string) (*sandboxKommune, error) {
 		numre = append(numre, k.Kommunenummer+" "+k.Navn)
 	}
 	return nil, usagef("the sandbox has no kommune %s; it has %s", nummer, strings.Join(numre, ", "))
+}
+
+// innbygger is the fødselsnummer of the first citizen.
+func (s *sandboxFile) innbygger() (string, error) {
+	for _, p := range s.Personer {
+		if slices.Contains(p.Roller, "INNBYGGER") {
+			return p.Fnr, nil
+		}
+	}
+	return "", usagef("the sandbox has no citizen; give --fnr")
 }
 
 // maskinportenURL is where a token for the organisation is fetched.
