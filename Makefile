@@ -11,7 +11,7 @@ run: build ## build, and play a whole case in the sandbox; it goes on serving un
 	./bin/knutepunkt sandbox --demo
 
 build: ## build bin/knutepunkt
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/knutepunkt ./cmd/knutepunkt
+	CGO_ENABLED=0 $(GO) build -o bin/knutepunkt ./cmd/knutepunkt
 
 test: ## everything: linters, tests with all peers, race detector, fuzzing; ends with the counts
 	@./scripts/peers.sh
@@ -23,7 +23,7 @@ test-go: ## what needs only Go
 lint: ## gofmt, go vet, golangci-lint
 	$(GO) run ./scripts/suite lint
 
-race: ## the tests of internal/ and client/ under the race detector
+race: ## the tests of internal/, client/ and cmd/ under the race detector
 	$(GO) run ./scripts/suite race
 
 fuzz: ## each fuzz target for a few seconds (FUZZTIME=30s for more)

@@ -31,7 +31,7 @@ const (
 
 // raced are the packages that the race detector runs over: those with goroutines
 // of their own.
-var raced = []string{"./internal/...", "./client/..."}
+var raced = []string{"./internal/...", "./client/...", "./cmd/..."}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -127,7 +127,7 @@ func (s *suite) test(ctx context.Context) {
 }
 
 func (s *suite) race(ctx context.Context) {
-	args := append([]string{"-race", "-short", "-count=1", "-timeout=15m"}, raced...)
+	args := append([]string{"-race", "-count=1", "-timeout=15m"}, raced...)
 	s.goTest(ctx, "race ", []string{"CGO_ENABLED=1"}, args...)
 }
 
@@ -146,7 +146,7 @@ func (s *suite) fuzz(ctx context.Context) {
 			continue
 		}
 		found++
-		s.goTest(ctx, "fuzz ", nil, "-run=^$", "-fuzz=^"+target+"$", "-fuzztime="+fuzztime, e.Package)
+		s.goTest(ctx, target+" ", nil, "-run=^$", "-fuzz=^"+target+"$", "-fuzztime="+fuzztime, e.Package)
 	}
 	if found == 0 {
 		s.check("finding the fuzz targets", "", errors.New("there are none"))
