@@ -44,6 +44,8 @@ func (h HTTP) Routes() []auth.Route {
 		{Pattern: "GET " + dokument + "/{dokumentId}", Tilgang: konto, Handler: h.metadataUtvidet},
 		{Pattern: "PATCH " + dokument + "/{dokumentId}", Tilgang: konto, Handler: h.endreUtlop},
 		{Pattern: "DELETE " + dokument + "/{dokumentId}", Tilgang: konto, Handler: h.slett},
+		{Pattern: "POST " + dokument + "/sok", Tilgang: konto, Handler: h.sok},
+		{Pattern: "DELETE /dokumentlager/api/v1/{fiksOrganisasjonId}/kontoer/{kontoId}/korrelasjonsid/{korrelasjonsid}", Tilgang: konto, Handler: h.slettKorrelerte},
 		{Pattern: "GET /dokumentlager/api/v1/public-key", Tilgang: auth.Tilgang{Slag: auth.Integrasjon | auth.IntegrasjonPerson | auth.Person}, Handler: h.publicKey},
 		{Pattern: "GET /dokumentlager/nedlasting/{dokumentId}", Tilgang: nedlasting, Handler: h.lastNed},
 		{Pattern: "GET /dokumentlager/nedlasting/niva4/{dokumentId}", Tilgang: nedlasting, Handler: h.lastNed},
@@ -259,12 +261,7 @@ func (h HTTP) slett(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	err = h.Service.db.Write(ctx, func(tx *store.Tx) error {
-		if err := h.Service.Slett(ctx, tx, m.ID); err != nil {
-			return err
-		}
-		return skrivHendelse(ctx, tx, m.ID, Hendelse{
-			Tidspunkt: h.Service.klokke.Now(), Melding: "Slettet", Aktor: aktorNavn(auth.From(ctx)),
-		})
+		return h.Service.slettAv(ctx, tx, auth.From(ctx), m.ID)
 	})
 	if err != nil {
 		return err

@@ -246,13 +246,16 @@ func (s *Service) eksponert(ctx context.Context, c auth.Caller, grants []Ekspone
 	return false, nil
 }
 
+// lastetNed is what a document's history says of a download.
+const lastetNed = "Lastet ned"
+
 // NotNedlasting notes a download among what happened to the document, unless it asked not to.
 func (s *Service) NotNedlasting(ctx context.Context, c auth.Caller, m Metadata) error {
 	if m.IkkeLoggNedlasting {
 		return nil
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		return skrivHendelse(ctx, tx, m.ID, Hendelse{Tidspunkt: s.klokke.Now(), Melding: "Lastet ned", Aktor: aktorNavn(c)})
+		return skrivHendelse(ctx, tx, m.ID, Hendelse{Tidspunkt: s.klokke.Now(), Melding: lastetNed, Aktor: aktorNavn(c)})
 	})
 }
 
@@ -280,6 +283,14 @@ func (s *Service) Slett(ctx context.Context, tx *store.Tx, id string) error {
 		return fmt.Errorf("deleting document %s: %w", id, err)
 	}
 	return nil
+}
+
+// slettAv deletes as Slett does, and notes who did it.
+func (s *Service) slettAv(ctx context.Context, tx *store.Tx, av auth.Caller, id string) error {
+	if err := s.Slett(ctx, tx, id); err != nil {
+		return err
+	}
+	return skrivHendelse(ctx, tx, id, Hendelse{Tidspunkt: s.klokke.Now(), Melding: "Slettet", Aktor: aktorNavn(av)})
 }
 
 // Flytt moves a document to another konto, with an expiry (zero: never) and

@@ -66,23 +66,31 @@ func (s *Service) forsegl(m Metadata) ([]byte, error) {
 
 // hent reads a document's row and the id of its content.
 func (s *Service) hent(ctx context.Context, q store.Queryer, id string) (m Metadata, blobID string, err error) {
-	var til, opprettet, slettet int64
-	var forseglet []byte
-	err = q.QueryRowContext(ctx, `SELECT `+kolonner+` FROM dokumenter WHERE id = $1`, id).Scan(
-		&m.ID, &m.KontoID, &blobID, &m.Mimetype, &m.Sikkerhetsniva, &til, &m.Korrelasjonsid,
-		&m.IkkeLoggNedlasting, &m.Ukryptert, &m.Kryptert, &opprettet, &slettet, &forseglet)
+	m, blobID, err = s.les(q.QueryRowContext(ctx, `SELECT `+kolonner+` FROM dokumenter WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, "", feil.Ny(feil.IkkeFunnet, "Dokumentet finnes ikke")
 	} else if err != nil {
 		return m, "", fmt.Errorf("reading document %s: %w", id, err)
 	}
+	return m, blobID, nil
+}
+
+// les reads the kolonner of one row with its Scan.
+func (s *Service) les(scan func(dest ...any) error) (m Metadata, blobID string, err error) {
+	var til, opprettet, slettet int64
+	var forseglet []byte
+	err = scan(&m.ID, &m.KontoID, &blobID, &m.Mimetype, &m.Sikkerhetsniva, &til, &m.Korrelasjonsid,
+		&m.IkkeLoggNedlasting, &m.Ukryptert, &m.Kryptert, &opprettet, &slettet, &forseglet)
+	if err != nil {
+		return m, "", err
+	}
 	klart, err := s.ring.Open(sealContext(m.ID), forseglet)
 	if err != nil {
-		return m, "", fmt.Errorf("opening document %s: %w", id, err)
+		return m, "", fmt.Errorf("opening its name and grants: %w", err)
 	}
 	var p privat
 	if err := json.Unmarshal(klart, &p); err != nil {
-		return m, "", fmt.Errorf("decoding document %s: %w", id, err)
+		return m, "", fmt.Errorf("decoding its name and grants: %w", err)
 	}
 	m.Dokumentnavn, m.EksponertFor = p.Navn, p.EksponertFor
 	m.TilgjengeligTil, m.Opprettet, m.Slettet = store.Time(til), store.Time(opprettet), store.Time(slettet)
