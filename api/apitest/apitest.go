@@ -11,6 +11,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -55,6 +56,28 @@ func Transport(t T, base http.RoundTripper) http.RoundTripper {
 		t.Fatalf("apitest: %v", err)
 	}
 	return &transport{t: t, base: base, docs: docs}
+}
+
+// Handler is a base for Transport that serves requests by h, without a network.
+func Handler(h http.Handler) http.RoundTripper { return direct{h} }
+
+type direct struct{ h http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	d.h.ServeHTTP(w, in)
+	resp := w.Result()
+	resp.Request = r
+	for name, values := range resp.Header { // a client reads names in their canonical form
+		delete(resp.Header, name)
+		resp.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return resp, nil
 }
 
 // load reads the documents, once for all transports: it takes long, and they are only read from.

@@ -144,7 +144,7 @@ func byggHus(t testing.TB, g *grunntest.Grunn, cfg ...Config) *hus {
 	must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: log}
 	must(t, auth.Guard(h.router, rettigheter{h}, rettigheter{h}, h.s.Routes()))
-	h.transport = apitest.Transport(t, direkte{h.router})
+	h.transport = apitest.Transport(t, apitest.Handler(h.router))
 	return h
 }
 
@@ -343,19 +343,6 @@ func (h *hus) gjor(t testing.TB, c auth.Caller, method, path, ct string, body []
 	_, err = w.Body.ReadFrom(resp.Body)
 	must(t, err)
 	return svar{w}
-}
-
-// direkte serves a client's request without a network.
-type direkte struct{ http.Handler }
-
-func (d direkte) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	inn := r.Clone(r.Context())
-	inn.RequestURI = r.URL.RequestURI()
-	d.ServeHTTP(w, inn)
-	resp := w.Result()
-	resp.Request = r
-	return resp, nil
 }
 
 func (h *hus) send(t testing.TB, c auth.Caller, path string, deler ...del) svar {

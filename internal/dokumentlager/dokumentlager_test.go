@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"knutepunkt/api/apitest"
 	"knutepunkt/cms"
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
@@ -30,11 +32,11 @@ import (
 // hus is the room on a real ground floor, with one konto.
 type hus struct {
 	*grunntest.Grunn
-	s      *Service
-	org    *organisasjon.Service
-	router *httpx.Router
-	konto  Konto
-	eier   auth.Caller // may upload
+	s         *Service
+	org       *organisasjon.Service
+	transport http.RoundTripper // checks each exchange against the OpenAPI document
+	konto     Konto
+	eier      auth.Caller // may upload
 }
 
 // kalt tells the guard who calls: the test puts it into the request's context.
@@ -68,21 +70,41 @@ func nyttHus(t *testing.T) *hus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	if err := auth.Guard(h.router, kalt{}, h.org, HTTP{Service: h.s, MinsideURL: "https://minside.example"}.Routes()); err != nil {
+	router := &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	if err := auth.Guard(router, kalt{}, h.org, HTTP{Service: h.s, MinsideURL: "https://minside.example"}.Routes()); err != nil {
 		t.Fatal(err)
 	}
+	h.transport = apitest.Transport(t, apitest.Handler(router))
 	return h
 }
 
 func (h *hus) kall(t *testing.T, c auth.Caller, method, path string, body io.Reader, contentType string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(method, path, body).WithContext(auth.With(t.Context(), c))
+	r, err := http.NewRequestWithContext(auth.With(t.Context(), c), method, "http://hus.test"+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
+	if c.Slag != auth.Anonym {
+		r.Header.Set("Authorization", "Bearer x")
+	}
+	if c.IntegrasjonID != "" {
+		r.Header.Set("IntegrasjonId", c.IntegrasjonID)
+		r.Header.Set("IntegrasjonPassord", "x")
+	}
+	resp, err := h.transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
 	w := httptest.NewRecorder()
-	h.router.ServeHTTP(w, r)
+	w.Code = resp.StatusCode
+	maps.Copy(w.Header(), resp.Header)
+	if _, err := w.Body.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

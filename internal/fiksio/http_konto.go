@@ -1,7 +1,6 @@
 package fiksio
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -468,7 +467,7 @@ func (h HTTP) validerMelding(w http.ResponseWriter, r *http.Request) error {
 		f := httpx.Feilmelding{Timestamp: h.s.Klokke.Now().UnixMilli(), Status: http.StatusBadRequest,
 			Error: http.StatusText(http.StatusBadRequest), ErrorID: uuid.NewString(), Path: r.URL.Path, Message: g.Melding}
 		if g.ErrorCode != "" {
-			f.ErrorCode, f.ErrorJSON = &g.ErrorCode, json.RawMessage(`{}`)
+			f.ErrorCode = &g.ErrorCode
 		}
 		ut = append(ut, f)
 	}

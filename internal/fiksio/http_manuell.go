@@ -151,6 +151,9 @@ func (h HTTP) svarOgAck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := sjekkType(inn.MeldingType); err != nil { // also when the queue is empty
+		return err
+	}
 	ttl, err := lesTTL(inn.TTL)
 	if err != nil {
 		return err

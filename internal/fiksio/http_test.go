@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"knutepunkt/api/apitest"
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
@@ -49,7 +49,7 @@ func (kilde) Request(r *http.Request) (auth.Caller, error) {
 // tjener is the HTTP face behind the real guard.
 type tjener struct {
 	*hus
-	ro *httpx.Router
+	transport http.RoundTripper // checks each exchange against the OpenAPI document
 }
 
 func nyTjener(t testing.TB) *tjener {
@@ -61,7 +61,7 @@ func nyTjener(t testing.TB) *tjener {
 	}
 	h.gi(t, admin, auth.Admin, orgA)
 	h.gi(t, rotbruker, auth.Rot, organisasjon.RotID)
-	return &tjener{h, ro}
+	return &tjener{h, apitest.Transport(t, apitest.Handler(ro))}
 }
 
 // kall makes a request with a JSON body ("": none) and gives status and body.
@@ -72,14 +72,26 @@ func (s *tjener) kall(t testing.TB, hvem, metode, sti, kropp string) (int, strin
 
 func (s *tjener) kallMed(t testing.TB, hvem, metode, sti, mediatype string, kropp io.Reader) (int, string) {
 	t.Helper()
-	r := httptest.NewRequest(metode, sti, kropp)
+	r, err := http.NewRequestWithContext(t.Context(), metode, "http://hus.test"+sti, kropp)
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.Header.Set("Content-Type", mediatype)
 	if hvem != "" {
 		r.Header.Set("Authorization", hvem)
+		r.Header.Set("IntegrasjonId", "x")
+		r.Header.Set("IntegrasjonPassord", "x")
 	}
-	w := httptest.NewRecorder()
-	s.ro.ServeHTTP(w, r)
-	return w.Code, w.Body.String()
+	resp, err := s.transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	svar, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(svar)
 }
 
 // form builds the multipart body of send. Parts are raw: headers, blank line, content.
