@@ -21,7 +21,7 @@ type reply struct {
 }
 
 // Write runs fn in a transaction and returns when it is durable (fsynced), or
-// with fn's error and nothing written. Concurrent calls share one commit, each
+// with fn's error and nothing written; all that fn saw is durable then, too. Concurrent calls share one commit, each
 // under its own savepoint; fn therefore runs on the one writer: it does SQL
 // and nothing slow (no network, file or crypto of more than microseconds), and
 // must not call Write again. A panic in fn is returned as an error. When ctx
@@ -104,6 +104,17 @@ func (db *DB) commit(batch []*request) {
 		return
 	}
 	written := make([]*request, 0, len(batch))
+	// A function that failed may have judged by what others of the batch wrote
+	// («this reference is taken»). Its caller must not hear of that before it is
+	// durable, and not at all when it never becomes so.
+	var refused []refusal
+	lost := func(err error, rest []*request) {
+		answer(written, err)
+		for _, f := range refused {
+			f.r.reply <- reply{err: err}
+		}
+		answer(rest, err)
+	}
 	for i, r := range batch {
 		if err := r.ctx.Err(); err != nil {
 			r.reply <- reply{err: err}
@@ -133,20 +144,22 @@ func (db *DB) commit(batch []*request) {
 			// The engine gave up the whole transaction (disk full, I/O error).
 			db.rollback()
 			err = fmt.Errorf("store: transaction lost: %w", err)
-			if fnErr != nil {
-				r.reply <- reply{err: fnErr}
+			if fnErr != nil { // its text only: it may be a verdict on what is lost
+				r.reply <- reply{err: fmt.Errorf("%w (%v)", err, fnErr)}
 			} else {
 				r.reply <- reply{err: err}
 			}
-			answer(written, err)
-			answer(batch[i+1:], err)
+			lost(err, batch[i+1:])
 			return
 		}
-		if fnErr != nil {
+		switch {
+		case fnErr == nil:
+			written = append(written, r)
+		case len(written) == 0: // it saw only what was durable before
 			r.reply <- reply{err: fnErr}
-			continue
+		default:
+			refused = append(refused, refusal{r, fnErr})
 		}
-		written = append(written, r)
 	}
 	if len(written) == 0 {
 		db.rollback()
@@ -154,12 +167,21 @@ func (db *DB) commit(batch []*request) {
 	}
 	if err := db.exec("COMMIT"); err != nil {
 		db.rollback()
-		answer(written, fmt.Errorf("store: commit: %w", err))
+		lost(fmt.Errorf("store: commit: %w", err), nil)
 		return
 	}
 	for _, r := range written {
 		r.reply <- reply{panic: r.tx.runHooks()}
 	}
+	for _, f := range refused {
+		f.r.reply <- reply{err: f.err}
+	}
+}
+
+// refusal is a request whose function failed, and how.
+type refusal struct {
+	r   *request
+	err error
 }
 
 func answer(rs []*request, err error) {

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	for name, test := range map[string]func(*testing.T, *store.DB){
 		"a read after Write sees it":                   testVisible,
 		"a failing function takes nobody with it":      testIsolation,
+		"a refusal is told when its reason is durable": testRefusal,
 		"a panic is an error and writes nothing":       testPanic,
 		"a failed statement can be overcome in fn":     testGoOn,
 		"unique and other violations are told apart":   testUnique,
@@ -138,6 +139,45 @@ func testIsolation(t *testing.T, db *store.DB) {
 		if want := min(1, i%3); n != want {
 			t.Errorf("number %d: %d rows, want %d", i, n, want)
 		}
+	}
+}
+
+// Of many that want the same row one gets it. The others may be refused because
+// of what is not committed yet, but are told only afterwards.
+func testRefusal(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	taken := errors.New("taken")
+	var early atomic.Int32 // refusals by what was not durable when they were made
+	for round := 0; round < 1000 && early.Load() < 20 && !t.Failed(); round++ {
+		id := fmt.Sprint(round)
+		var durable atomic.Bool
+		together(t, db, 20, func(int) {
+			err := db.Write(ctx, func(tx *store.Tx) error {
+				res, err := tx.ExecContext(ctx, `INSERT INTO ting (id, n, navn) VALUES ($1, 1, '') ON CONFLICT DO NOTHING`, id)
+				if err != nil {
+					return err
+				}
+				if n, err := res.RowsAffected(); err != nil {
+					return err
+				} else if n == 0 {
+					if !durable.Load() {
+						early.Add(1)
+					}
+					return taken
+				}
+				tx.OnCommit(func() { durable.Store(true) })
+				return nil
+			})
+			if !durable.Load() {
+				t.Errorf("told before the row that it is about is durable: %v", err)
+			}
+			if err != nil && !errors.Is(err, taken) {
+				t.Error(err)
+			}
+		})
+	}
+	if early.Load() == 0 {
+		t.Log("every commit had one caller: nothing was tried")
 	}
 }
 
