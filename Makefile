@@ -2,7 +2,7 @@
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go lint race fuzz interop bench
+.PHONY: help run build test test-go lint race fuzz interop bench torture
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,3 +35,6 @@ interop: ## only the suites where other people's programs are the judges
 
 bench: ## benchmarks against peers; prints ratios
 	@for dir in bench/*/; do if [ -f "$$dir/main.go" ]; then echo "== $$dir"; $(GO) run "./$$dir" || exit 1; fi; done
+
+torture: ## kill the platform under load 200 times and prove that nothing is lost (ROUNDS=n)
+	$(GO) run ./torture -rounds $(or $(ROUNDS),200)

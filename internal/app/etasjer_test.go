@@ -30,6 +30,7 @@ var etasjer = [][]string{
 	{"internal/app"},
 	{"internal/sandbox"},
 	{"cmd/knutepunkt", "bench", "interop", "scripts"},
+	{"torture"},
 }
 
 // offentlige are the packages that others may import: they know nothing of the house.

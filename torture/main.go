@@ -1,0 +1,341 @@
+// The program torture starts the platform, loads it as NAV and a fagsystem do,
+// and kills it with SIGKILL at a random moment, again and again on the same
+// folder. Then it proves from what it saw from outside that nothing that was
+// accepted is lost, nothing came twice under another id, nothing half is visible,
+// the audit log is whole, and nothing readable lies on disk.
+//
+//	go run ./torture [-rounds N] [-seed N] [-clients N] [-dir DIR]
+//
+// It prints a line per ten rounds and a table at the end, and exits with 1 on any
+// violation; the folder is then kept as evidence.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"knutepunkt/bench/sandkasse"
+	"knutepunkt/cms"
+)
+
+// oppsett is what a run is made of.
+type oppsett struct {
+	runder, sendere int
+	fro             uint64
+	dir             string // empty or new; the platform's folder and the log are under it
+	binar           string // "" = built from source
+	ut              io.Writer
+}
+
+func main() {
+	ctx, slutt := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer slutt()
+	o := oppsett{ut: os.Stdout}
+	flag.IntVar(&o.runder, "rounds", 200, "how many times it is killed")
+	flag.IntVar(&o.sendere, "clients", 4, "concurrent senders")
+	flag.Uint64Var(&o.fro, "seed", uint64(time.Now().UnixNano()), "makes the load and the moments repeatable, as far as the machine is")
+	flag.StringVar(&o.dir, "dir", "", "where everything is kept; by default a temporary folder, removed when all is well")
+	flag.StringVar(&o.binar, "binary", "", "the knutepunkt to torture; by default built from source")
+	flag.Parse()
+	behold := o.dir != ""
+	if !behold {
+		var err error
+		if o.dir, err = os.MkdirTemp("", "torture-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	brudd, err := kjor(ctx, o)
+	switch {
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "torture: %v\nkept: %s\n", err, o.dir)
+		os.Exit(1)
+	case len(brudd) > 0:
+		fmt.Fprintf(os.Stderr, "kept: %s\n", o.dir)
+		os.Exit(1)
+	case !behold:
+		_ = os.RemoveAll(o.dir)
+	}
+}
+
+func nokler(k cms.Key) []cms.Key { return []cms.Key{k} }
+
+// kjoring is one run.
+type kjoring struct {
+	oppsett
+	h    *historie
+	rng  *rand.Rand
+	data string // the platform's folder
+	logg *os.File
+	klar []time.Duration
+}
+
+// kjor runs and judges; brudd are the violations. err is something that kept it
+// from judging.
+func kjor(ctx context.Context, o oppsett) (brudd []string, err error) {
+	k := &kjoring{oppsett: o, h: nyHistorie(o.fro), rng: rand.New(rand.NewPCG(o.fro, 2)), data: filepath.Join(o.dir, "data")}
+	if k.binar == "" {
+		k.binar = filepath.Join(o.dir, "knutepunkt")
+		if err := sandkasse.Bygg(ctx, k.binar); err != nil {
+			return nil, err
+		}
+	}
+	if k.logg, err = os.Create(filepath.Join(o.dir, "logg.txt")); err != nil {
+		return nil, err
+	}
+	defer k.logg.Close()
+	fmt.Fprintf(k.ut, "torture: %d rounds, %d senders, seed %d, in %s\n", k.runder, k.sendere, k.fro, k.dir)
+	start := time.Now()
+	for nr := 1; nr <= k.runder; nr++ {
+		if err := k.runde(ctx, nr); err != nil {
+			return nil, fmt.Errorf("round %d: %w", nr, err)
+		}
+		if nr%10 == 0 || nr == k.runder {
+			fmt.Fprintf(k.ut, "round %4d  %6.1fs  søknader %6d  ettersendelser %6d  delivered %6d (again %d)  updates %5d  unanswered %4d  violations %d\n",
+				nr, time.Since(start).Seconds(), k.h.hentTall("godtatt søknad"), k.h.hentTall("godtatt ettersendelse"),
+				len(k.h.meldinger), k.h.hentTall("gjenleveringer"), k.h.hentTall("saksoppdateringer"), k.h.hentTall("uten svar"), k.h.hentTall("brudd"))
+		}
+		if k.h.hentTall("brudd") > maksBrudd {
+			fmt.Fprintln(k.ut, "too many violations: the rounds end here")
+			break
+		}
+	}
+	if err := k.dom(ctx); err != nil {
+		k.rapport(start)
+		return k.h.brudd, fmt.Errorf("judging: %w", err)
+	}
+	k.rapport(start)
+	return k.h.brudd, nil
+}
+
+func (k *kjoring) rapport(start time.Time) {
+	slices.Sort(k.klar)
+	if n := len(k.klar); n > 0 {
+		fmt.Fprintf(k.ut, "ready after exec: median %s, slowest %s\n", k.klar[n/2].Round(time.Millisecond), k.klar[n-1].Round(time.Millisecond))
+	}
+	fmt.Fprintf(k.ut, "%s", k.h.tabell())
+	for _, b := range k.h.brudd {
+		fmt.Fprintln(k.ut, "VIOLATION:", b)
+	}
+	utfall := "no violation"
+	if n := k.h.hentTall("brudd"); n > 0 {
+		utfall = strconv.Itoa(n) + " VIOLATIONS"
+	}
+	fmt.Fprintf(k.ut, "torture: %d rounds in %s: %s\n", k.runder, time.Since(start).Round(time.Second), utfall)
+}
+
+func (k *kjoring) start(ctx context.Context, nr int) (*liv, error) {
+	fmt.Fprintf(k.logg, "=== life %d\n", nr)
+	s, err := sandkasse.Start(ctx, k.binar, k.data, k.logg)
+	if err != nil {
+		return nil, err
+	}
+	k.klar = append(k.klar, s.Klar)
+	l, err := nyttLiv(ctx, s, k.h, nr)
+	if err != nil {
+		_ = s.Drep()
+	}
+	return l, err
+}
+
+// runde is one life: start, load, kill.
+func (k *kjoring) runde(ctx context.Context, nr int) error {
+	l, err := k.start(ctx, nr)
+	if err != nil {
+		return err
+	}
+	defer l.Drep()
+	if nr%10 == 0 {
+		l.stikkprove(ctx, k.rng, 20)
+	}
+	lastCtx, avbryt := context.WithCancel(ctx)
+	defer avbryt()
+	ferdig, err := startFagsystem(lastCtx, l, rand.New(rand.NewPCG(k.fro, uint64(nr)<<8)), false)
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	stopp := make(chan struct{})
+	for n := range k.sendere {
+		rng := rand.New(rand.NewPCG(k.fro, uint64(nr)<<8+uint64(n)+1))
+		wg.Go(func() { l.sender(lastCtx, rng, stopp) })
+	}
+	select {
+	case <-time.After(20*time.Millisecond + time.Duration(k.rng.Int64N(int64(780*time.Millisecond)))):
+	case <-l.Slutt():
+		k.h.feil("life %d: the platform ended by itself", nr)
+	case <-ctx.Done():
+	}
+	l.drept.Store(true)
+	if err := l.Drep(); err != nil {
+		return err
+	}
+	close(stopp)
+	wg.Wait()
+	avbryt()
+	ferdig()
+	return ctx.Err()
+}
+
+// dom brings everything to its end and judges it.
+func (k *kjoring) dom(ctx context.Context) error {
+	l, err := k.start(ctx, k.runder+1)
+	if err != nil {
+		return err
+	}
+	defer l.Drep()
+	fagCtx, avbryt := context.WithCancel(ctx)
+	defer avbryt()
+	ferdig, err := startFagsystem(fagCtx, l, rand.New(rand.NewPCG(k.fro, 3)), true)
+	if err != nil {
+		return err
+	}
+	l.avklar(ctx)
+	t := time.Now()
+	mangler, err := l.ventPaaLevering(ctx, time.Minute+time.Duration(k.runder)*time.Second/4)
+	if err != nil {
+		return err
+	}
+	if len(mangler) > 0 {
+		// A plan that came to its end begins anew when its pause is over.
+		fmt.Fprintf(k.ut, "not delivered yet: %d, the first %s; moving the clock\n", len(mangler), mangler[0])
+		k.h.mu.Lock()
+		k.h.klokken = true
+		k.h.tall["levert først etter ny runde"] = len(mangler)
+		k.h.mu.Unlock()
+		if err := l.FlyttKlokken(ctx, 2*time.Hour); err != nil {
+			return err
+		}
+		if mangler, err = l.ventPaaLevering(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	for _, m := range mangler {
+		k.h.feil("%s was taken and is not delivered", m)
+	}
+	fmt.Fprintf(k.ut, "all delivered after %s; opening everything\n", time.Since(t).Round(time.Second/10))
+	t = time.Now()
+	if err := l.sjekkAlt(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(k.ut, "opened %d cases and %d documents in %s\n", k.h.hentTall("saker åpnet"), k.h.hentTall("dokumenter lest"), time.Since(t).Round(time.Second/10))
+
+	// As it lies after a power cut.
+	l.drept.Store(true)
+	if err := l.Drep(); err != nil {
+		return err
+	}
+	avbryt()
+	ferdig()
+	if err := k.sok("after the kill", l); err != nil {
+		return err
+	}
+	k.verifiser(ctx)
+
+	// As it lies after a gentle stop.
+	if l, err = k.start(ctx, k.runder+2); err != nil {
+		return err
+	}
+	defer l.Drep()
+	l.drept.Store(true)
+	if kode, err := l.Stopp(20 * time.Second); err != nil || kode != 0 {
+		k.h.feil("stopped gently it exited with %d (%v)", kode, err)
+	}
+	k.verifiser(ctx)
+	if err := k.sok("after a gentle stop", l); err != nil {
+		return err
+	}
+	return k.lesLoggen()
+}
+
+var antallHendelser = regexp.MustCompile(`(\d+) events`)
+
+// verifiser has the platform's own command check the audit log; each thing that
+// was taken is at least one event in it.
+func (k *kjoring) verifiser(ctx context.Context) {
+	ut, err := exec.CommandContext(ctx, k.binar, "audit", "verify", "--dir", k.data).CombinedOutput()
+	if err != nil {
+		k.h.feil("audit verify: %v: %s", err, ut)
+		return
+	}
+	m := antallHendelser.FindAllSubmatch(ut, -1)
+	if m == nil {
+		k.h.feil("audit verify does not tell how many events there are: %s", ut)
+		return
+	}
+	n, _ := strconv.Atoi(string(m[len(m)-1][1]))
+	if vil := k.h.hentTall("godtatt søknad") + k.h.hentTall("godtatt ettersendelse"); n < vil {
+		k.h.feil("the audit log has %d events for %d søknader and ettersendelser", n, vil)
+	}
+	k.h.mu.Lock()
+	k.h.tall["hendelser i revisjonsloggen"] = n
+	k.h.mu.Unlock()
+}
+
+// sok looks for everything that must not be readable in the platform's folder and
+// in what it printed. sandbox.json and the keys beside it are the sandbox's
+// contract with its users, and tell its own people.
+func (k *kjoring) sok(naar string, l *liv) error {
+	t := time.Now()
+	s := &hoystakk{}
+	s.leggTil("a planted marker", k.h.merke)
+	for _, p := range l.Personer {
+		s.leggTil("a fødselsnummer", p.Fnr)
+		s.leggTil("a name", p.Navn)
+	}
+	funnet, filer, lest, err := s.mappe(k.data, func(rel string) bool {
+		return rel == "sandbox.json" || strings.HasPrefix(rel, "keys/")
+	})
+	if err != nil {
+		return err
+	}
+	iLoggen, n, err := s.fil(k.logg.Name())
+	if err != nil {
+		return err
+	}
+	for _, f := range append(funnet, iLoggen...) {
+		k.h.feil("%s: %s is readable in %s at byte %d: %s", naar, f.hva, f.fil, f.sted, f.rundt)
+	}
+	fmt.Fprintf(k.ut, "searched %d files, %d MB, %s: %d found (%s)\n", filer+1, (lest+n)>>20, naar, len(funnet)+len(iLoggen), time.Since(t).Round(time.Second/10))
+	return nil
+}
+
+var alvorlig = regexp.MustCompile(`(?m)^(panic:|fatal error:|WARNING: DATA RACE|.*store: panic in a transaction).*$`)
+var feillinje = regexp.MustCompile(`(?m)^.*(level=ERROR|"level":"ERROR").*$`)
+
+// lesLoggen: no panic, and the errors are counted and shown.
+func (k *kjoring) lesLoggen() error {
+	data, err := os.ReadFile(k.logg.Name())
+	if err != nil {
+		return err
+	}
+	for _, m := range alvorlig.FindAll(data, 5) {
+		k.h.feil("the log has %s", m)
+	}
+	feil := feillinje.FindAll(data, -1)
+	k.h.mu.Lock()
+	k.h.tall["feil i loggen (ERROR)"] = len(feil)
+	k.h.mu.Unlock()
+	for _, m := range feil[:min(5, len(feil))] {
+		fmt.Fprintf(k.ut, "log: %s\n", m)
+	}
+	if len(data) == 0 {
+		return errors.New("the platform's log is empty")
+	}
+	return nil
+}
