@@ -1,20 +1,15 @@
-// Command inntak measures how fast søknader are taken in, against what the
-// machine could do at most in the same run, so that only the ratio counts.
+// The program inntak measures how fast søknader are taken in, against what the
+// machine could do at best. It starts the sandbox as a process of its own and
+// loads it as NAV does: v2 søknader of three PDFs of 100 kB each, encrypted to the
+// platform's RSA-3072 key, each durable before its 202. The limit is the same
+// decryptions alone (three RSA-OAEP and three times 100 kB of AES-256-CBC, Go's
+// crypto) on all cores, measured in turn with it in the same run.
 //
-// A sandbox is started as a process of its own, and gets søknader (v2) with three
-// PDFs each, encrypted in advance. Measured are
+//	go run ./bench/inntak [-rounds N] [-seconds N] [-clients N] [-cpuprofile FILE]
 //
-//	intake    202 answers per second at full load; each means that the søknad is on
-//	          disk. The most there can be is set by the three RSA-3072 OAEP
-//	          decryptions and the AES-CBC of the files that each takes: those alone, on
-//	          all cores, are the limit. Bar: 0.70 of it.
-//	half      answer times at half of that load, from when each request was due.
-//	          Bar: p99 below 250 ms.
-//	drain     everything that was accepted reaches the fagsystem's queue, each once.
-//	deliver   from the 202 answer until a waiting consumer has the message, one
-//	          søknad at a time. Bars: p50 below 50 ms, p99 below 250 ms.
-//
-// It exits with 1 when a bar is missed.
+// It prints the ratio of the medians with its spread, the latency of the 202 at
+// half that rate, and the time from the 202 to basic.deliver at a waiting
+// consumer; and exits with 1 when a bar is missed.
 package main
 
 import (
@@ -25,453 +20,355 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"mime/multipart"
-	"net"
-	"net/http"
-	"net/textproto"
+	"log"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/google/uuid"
-
-	"knutepunkt/client"
-	"knutepunkt/cms"
+	"knutepunkt/bench/sandkasse"
 	"knutepunkt/internal/sandbox"
 )
 
+// The bars.
 const (
-	minRatio     = 0.70
-	maxHalfP99   = 250 * time.Millisecond
-	maxDelivP50  = 50 * time.Millisecond
-	maxDelivP99  = 250 * time.Millisecond
-	filesEach    = 3
-	prepared     = 32 // different bodies that are sent in turn
-	limitSeconds = 4
+	minForhold    = 0.70
+	maksP99       = 250 * time.Millisecond // of the 202 at half the rate
+	maksLevertP50 = 50 * time.Millisecond  // from the 202 to basic.deliver
+	maksLevertP99 = 250 * time.Millisecond
 )
 
+const filstorrelse = 100_000 // bytes of plaintext, of each of the three files
+
+type oppsett struct {
+	runder, klienter int
+	tid              time.Duration // of each measurement
+	dir              string        // where the platforms' folders are made
+	binar            string
+	profil           string
+	kommune          string
+}
+
 func main() {
-	var b bench
-	flag.IntVar(&b.size, "size", 100_000, "bytes of each of the three files")
-	flag.IntVar(&b.clients, "clients", 16, "concurrent requests at full load")
-	flag.DurationVar(&b.duration, "duration", 10*time.Second, "length of the intake and half phases")
-	flag.IntVar(&b.deliveries, "deliveries", 200, "søknader in the deliver phase")
-	flag.StringVar(&b.dir, "dir", os.TempDir(), "where the sandbox's data are made; should be a disk, not memory")
+	log.SetFlags(0)
+	o := oppsett{}
+	sekunder := flag.Int("seconds", 20, "length of each measurement of the intake")
+	flag.IntVar(&o.runder, "rounds", 3, "measurements of limit and intake, in turn")
+	flag.IntVar(&o.klienter, "clients", 8, "concurrent senders")
+	flag.StringVar(&o.dir, "dir", "", "where the platforms' folders are made; needs some GB")
+	flag.StringVar(&o.profil, "cpuprofile", "", "write a CPU profile of the server's last intake round to `FILE`")
+	flag.StringVar(&o.kommune, "kommune", "", "kommunenummer to send to; by default the first with Fiks IO")
+	barn := flag.String("child", "", "serve, with a CPU profile to the file, as the rest of the arguments say; used by the program itself")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok, err := b.run(ctx)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/inntak:", err)
+	if *barn != "" {
+		if err := server(*barn, flag.Args()); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
-	if err != nil || !ok {
-		os.Exit(1)
+	o.tid = time.Duration(*sekunder) * time.Second
+	dir, err := os.MkdirTemp(o.dir, "bench-inntak-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	o.dir = dir
+	ctx, slutt := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := bench(ctx, o)
+	slutt()
+	_ = os.RemoveAll(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if !ok {
+		log.Fatal("a bar is missed")
 	}
 }
 
-type bench struct {
-	size, clients, deliveries int
-	duration                  time.Duration
-	dir                       string
-
-	s       sandbox.Beskrivelse
-	kommune sandbox.Kommune
-	data    string // the sandbox's folder
-	token   client.TokenSource
-	hc      *http.Client
-	bodies  [][]byte
-	types   []string
-	sent    atomic.Int64 // accepted with 202
-	missed  bool
+// server is the measured process when a profile is wanted.
+func server(profil string, args []string) error {
+	var cfg sandbox.Config
+	fs := flag.NewFlagSet("server", flag.ExitOnError)
+	fs.StringVar(&cfg.Dir, "dir", "", "")
+	fs.StringVar(&cfg.HTTP, "http", "", "")
+	fs.StringVar(&cfg.AMQP, "amqp", "", "")
+	fs.StringVar(&cfg.AMQPS, "amqps", "", "")
+	_ = fs.Parse(args)
+	cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	f, err := os.Create(profil)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	ctx, slutt := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer slutt()
+	return sandbox.Run(ctx, cfg)
 }
 
-func (b *bench) run(ctx context.Context) (bool, error) {
-	dir, err := os.MkdirTemp(b.dir, "bench-inntak-")
-	if err != nil {
+func bench(ctx context.Context, o oppsett) (ok bool, err error) {
+	o.binar = filepath.Join(o.dir, "knutepunkt")
+	if err := sandkasse.Bygg(ctx, o.binar); err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
-	limit1, err := limit(b.size)
-	if err != nil {
-		return false, err
-	}
-	stop, err := b.start(ctx, dir)
-	if err != nil {
-		return false, err
-	}
-	defer stop()
-	if err := b.prepare(ctx); err != nil {
-		return false, err
-	}
-	rate, err := b.intake(ctx)
-	if err != nil {
-		return false, err
-	}
-	if err := b.half(ctx, rate/2); err != nil {
-		return false, err
-	}
-	if err := b.deliver(ctx); err != nil {
-		return false, err
-	}
-	stop()
-	limit2, err := limit(b.size) // again: the machine may have changed its mind
-	if err != nil {
-		return false, err
-	}
-	most := (limit1 + limit2) / 2
-	fmt.Printf("limit     %.0f/s (%.0f before, %.0f after) on %d cores\n", most, limit1, limit2, runtime.GOMAXPROCS(0))
 	opensslSpeed(ctx)
-	fmt.Printf("ratio     intake/limit = %.2f%s\n", rate/most, b.bar(rate/most >= minRatio, fmt.Sprintf("%.2f", minRatio)))
-	return !b.missed, nil
-}
-
-func (b *bench) bar(ok bool, bar string) string {
-	if ok {
-		return "   (bar " + bar + ": reached)"
-	}
-	b.missed = true
-	return "   (bar " + bar + ": MISSED)"
-}
-
-// limit is how many times per second all cores can do what no intake can do
-// without: unwrap three keys and decrypt three files.
-func limit(size int) (float64, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 3072)
+	nokkel, err := rsa.GenerateKey(rand.Reader, 3072)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &key.PublicKey, make([]byte, 32), nil)
+	var grense, inntak []float64
+	for r := range o.runder {
+		g, err := maalGrense(nokkel, max(o.tid/4, 2*time.Second))
+		if err != nil {
+			return false, err
+		}
+		profil := ""
+		if r == o.runder-1 {
+			profil = o.profil
+		}
+		m, err := maalInntak(ctx, o, profil)
+		if err != nil {
+			return false, err
+		}
+		grense, inntak = append(grense, g), append(inntak, m.rate)
+		fmt.Printf("round %d: limit %6.1f/s, intake %6.1f/s (%.2f), 202 after p50 %s p99 %s; server used %.2f of %d cores, load client %.2f\n",
+			r+1, g, m.rate, m.rate/g, ms(m.svar, 50), ms(m.svar, 99), m.serverCPU, runtime.NumCPU(), m.klientCPU)
+	}
+	forhold := median(inntak) / median(grense)
+	ok = true
+	bar := func(hva string, holdt bool, format string, arg ...any) {
+		utfall := "ok"
+		if !holdt {
+			utfall, ok = "MISSED", false
+		}
+		fmt.Printf("%-44s %-60s %s\n", hva, fmt.Sprintf(format, arg...), utfall)
+	}
+	var alle []float64
+	for i := range inntak {
+		alle = append(alle, inntak[i]/grense[i])
+	}
+	bar("intake against the decryptions alone", forhold >= minForhold, "%.2f (%.1f of %.1f/s; rounds %.2f to %.2f), bar ≥ %.2f",
+		forhold, median(inntak), median(grense), slices.Min(alle), slices.Max(alle), minForhold)
+
+	halv, err := maalHalvRate(ctx, o, median(inntak)/2)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	var done atomic.Int64
-	var wg sync.WaitGroup
-	start := time.Now()
-	var failure atomic.Pointer[error]
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			data := make([]byte, (size/aes.BlockSize+1)*aes.BlockSize)
-			for time.Since(start) < limitSeconds*time.Second {
-				for range filesEach {
-					k, err := rsa.DecryptOAEP(sha256.New(), nil, key, wrapped, nil)
-					if err != nil {
-						failure.Store(&err)
-						return
-					}
-					block, err := aes.NewCipher(k)
-					if err != nil {
-						failure.Store(&err)
-						return
-					}
-					cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(data, data)
-				}
-				done.Add(1)
-			}
-		})
+	bar("202 at half that rate, from its schedule", prosentil(halv, 99) < maksP99, "p50 %s, p99 %s, slowest %s of %d, bar p99 < %s",
+		ms(halv, 50), ms(halv, 99), ms(halv, 100), len(halv), maksP99)
+
+	levert, err := maalLevering(ctx, o)
+	if err != nil {
+		return false, err
 	}
-	wg.Wait()
-	if err := failure.Load(); err != nil {
-		return 0, *err
-	}
-	return float64(done.Load()) / time.Since(start).Seconds(), nil
+	bar("from 202 to basic.deliver at 10/s", prosentil(levert, 50) < maksLevertP50 && prosentil(levert, 99) < maksLevertP99,
+		"p50 %s, p99 %s, slowest %s of %d, bars < %s, < %s", ms(levert, 50), ms(levert, 99), ms(levert, 100), len(levert), maksLevertP50, maksLevertP99)
+	return ok, nil
 }
 
-// opensslSpeed shows what another library makes of the same machine.
+// opensslSpeed is for the reader only: what the same key size costs elsewhere.
 func opensslSpeed(ctx context.Context) {
-	out, err := exec.CommandContext(ctx, "openssl", "speed", "-seconds", "2", "-multi", strconv.Itoa(runtime.GOMAXPROCS(0)), "rsa3072").Output()
+	ut, err := exec.CommandContext(ctx, "openssl", "speed", "-seconds", "2", "-multi", fmt.Sprint(runtime.NumCPU()), "rsa3072").Output()
 	if err != nil {
-		return // for information only
+		return
 	}
-	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) >= 6 && f[0] == "rsa" && f[1] == "3072" {
-			if perSecond, err := strconv.ParseFloat(f[5], 64); err == nil {
-				fmt.Printf("          openssl speed rsa3072: %.0f private operations/s, which is %.0f times three\n", perSecond, perSecond/filesEach)
-			}
+	for linje := range strings.Lines(string(ut)) {
+		if strings.HasPrefix(linje, "rsa") {
+			fmt.Printf("for information, openssl speed on %d cores: %s", runtime.NumCPU(), linje)
 		}
 	}
 }
 
-// start builds the program and runs a sandbox in dir.
-func (b *bench) start(ctx context.Context, dir string) (stop func(), err error) {
-	program := filepath.Join(dir, "knutepunkt")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/knutepunkt")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building: %w\n%s", err, out)
+// maalGrense is how many times a second all cores do a søknad's decryptions.
+func maalGrense(nokkel *rsa.PrivateKey, tid time.Duration) (float64, error) {
+	innhold := make([]byte, 32)
+	_, _ = rand.Read(innhold)
+	hemmelig, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &nokkel.PublicKey, innhold, nil)
+	if err != nil {
+		return 0, err
 	}
-	b.data = filepath.Join(dir, "data")
-	cmd := exec.CommandContext(ctx, program, "sandbox", "--dir", b.data, "--http", "127.0.0.1:0", "--amqp", "127.0.0.1:0", "--amqps", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if err := cmd.Start(); err != nil {
+	kryptert := make([]byte, (filstorrelse/aes.BlockSize+1)*aes.BlockSize)
+	var antall atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range runtime.NumCPU() {
+		wg.Go(func() {
+			klart := make([]byte, len(kryptert))
+			for time.Since(start) < tid {
+				for range 3 {
+					key, err := rsa.DecryptOAEP(sha256.New(), nil, nokkel, hemmelig, nil)
+					if err != nil {
+						panic(err) // cannot happen: it was encrypted above
+					}
+					blokk, err := aes.NewCipher(key)
+					if err != nil {
+						panic(err)
+					}
+					cipher.NewCBCDecrypter(blokk, key[:aes.BlockSize]).CryptBlocks(klart, kryptert)
+				}
+				antall.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(antall.Load()) / time.Since(start).Seconds(), nil
+}
+
+// start starts a platform on an empty folder.
+func start(ctx context.Context, o oppsett, profil string) (*last, func() error, error) {
+	dir, err := os.MkdirTemp(o.dir, "data-")
+	if err != nil {
+		return nil, nil, err
+	}
+	var kommando []string
+	if profil != "" {
+		selv, err := os.Executable()
+		if err != nil {
+			return nil, nil, err
+		}
+		kommando = []string{selv, "-child", profil, "--"}
+	}
+	var logg bytes.Buffer
+	s, err := sandkasse.Start(ctx, o.binar, dir, &logg, kommando...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w\n%s", err, logg.Bytes())
+	}
+	stopp := func() error {
+		_, err := s.Stopp(30 * time.Second)
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	l, err := nyLast(ctx, s, o)
+	if err != nil {
+		return nil, nil, errors.Join(err, stopp())
+	}
+	return l, stopp, nil
+}
+
+type maaling struct {
+	rate                 float64 // søknader a second
+	svar                 []time.Duration
+	serverCPU, klientCPU float64 // cores used
+}
+
+// maalInntak is the closed loop: each client sends its next søknad when the last
+// one was answered.
+func maalInntak(ctx context.Context, o oppsett, profil string) (m maaling, err error) {
+	l, stopp, err := start(ctx, o, profil)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, stopp()) }()
+	if _, err := l.lukket(ctx, o.klienter, o.tid/10+time.Second); err != nil { // warm-up
+		return m, err
+	}
+	server, klient := cpuTid(l.PID()), cpuTid(os.Getpid())
+	t := time.Now()
+	m.svar, err = l.lukket(ctx, o.klienter, o.tid)
+	if err != nil {
+		return m, err
+	}
+	brukt := time.Since(t)
+	m.rate = float64(len(m.svar)) / brukt.Seconds()
+	m.serverCPU = (cpuTid(l.PID()) - server).Seconds() / brukt.Seconds()
+	m.klientCPU = (cpuTid(os.Getpid()) - klient).Seconds() / brukt.Seconds()
+	return m, nil
+}
+
+// maalHalvRate is the open loop: søknader are due at fixed times, whether or not
+// the ones before were answered, and each is timed from when it was due.
+func maalHalvRate(ctx context.Context, o oppsett, rate float64) (svar []time.Duration, err error) {
+	l, stopp, err := start(ctx, o, "")
+	if err != nil {
 		return nil, err
 	}
-	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		if err = b.ready(); err == nil {
-			return stop, nil
-		}
-		if time.Now().After(deadline) {
-			stop()
-			return nil, fmt.Errorf("the sandbox did not come up: %w", err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	defer func() { err = errors.Join(err, stopp()) }()
+	if _, err := l.lukket(ctx, 2, time.Second); err != nil {
+		return nil, err
 	}
+	return l.aapen(ctx, rate, o.tid, nil)
 }
 
-func (b *bench) ready() error {
-	data, err := os.ReadFile(filepath.Join(b.data, "sandbox.json"))
+// maalLevering is the time from the 202 until the message is at a consumer that
+// waits, at a modest rate.
+func maalLevering(ctx context.Context, o oppsett) (tider []time.Duration, err error) {
+	l, stopp, err := start(ctx, o, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := json.Unmarshal(data, &b.s); err != nil {
-		return err
-	}
-	resp, err := http.Get(b.s.BaseURL + "/readyz")
+	defer func() { err = errors.Join(err, stopp()) }()
+	konsCtx, avbryt := context.WithCancel(ctx)
+	k, err := l.konsument(konsCtx)
 	if err != nil {
-		return err
+		avbryt()
+		return nil, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("readyz answers %d", resp.StatusCode)
-	}
-	return nil
-}
-
-// prepare makes the bodies that are sent.
-func (b *bench) prepare(ctx context.Context) error {
-	i := slices.IndexFunc(b.s.Kommuner, func(k sandbox.Kommune) bool { return k.DigisosKanal == "FIKS_IO" })
-	if i < 0 {
-		return errors.New("the sandbox has no kommune on Fiks IO")
-	}
-	b.kommune = b.s.Kommuner[i]
-	fnr := b.s.Personer[0].Fnr
-	b.token = client.URLToken(nil, strings.NewReplacer("{pid}", fnr, "{acr}", "idporten-loa-high", "{orgno}", b.s.NAV.Organisasjonsnummer).Replace(b.s.Tokens.IDPorten))
-	b.hc = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: time.Minute}
-	cert, err := client.New(client.Config{BaseURL: b.s.BaseURL, IntegrasjonID: b.s.NAV.IntegrasjonID,
-		IntegrasjonPassord: b.s.NAV.IntegrasjonPassord, Token: b.token, HTTP: b.hc}).PublicKey(ctx)
+	defer k.ferdig()
+	defer avbryt()
+	varm, err := l.varmOpp(ctx, k) // the first messages find cold caches
 	if err != nil {
-		return err
+		return nil, err
 	}
-	soknad := strings.NewReplacer("FNR", fnr, "KNR", b.kommune.Kommunenummer).Replace(`{"version":"1.0.11","data":{` +
-		`"personalia":{"personIdentifikator":{"kilde":"system","verdi":"FNR"},"navn":{"kilde":"system","fornavn":"Kari","mellomnavn":"","etternavn":"Prøve"},"kontonummer":{"kilde":"bruker"}},` +
-		`"begrunnelse":{"kilde":"bruker","hvaSokesOm":"Strøm"},"okonomi":{"opplysninger":{"utbetaling":[]}}},` +
-		`"mottaker":{"kommunenummer":"KNR","enhetsnummer":"0315"},"driftsinformasjon":{"inntektFraSkatteetatenFeilet":false},"kompatibilitet":[]}`)
-	for range prepared {
-		var body bytes.Buffer
-		w := multipart.NewWriter(&body)
-		part := func(name, contentType, content string) error {
-			p, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + name + `"`}, "Content-Type": {contentType}})
-			if err == nil {
-				_, err = io.WriteString(p, content)
-			}
-			return err
-		}
-		errs := []error{part("tilleggsinformasjonJson", "application/json", `{}`), part("soknadJson", "application/json", soknad),
-			part("vedleggJson", "application/json", `{"vedlegg":[]}`)}
-		for i, name := range []string{"Soknad.pdf", "Soknad-juridisk.pdf", "Brukerkvittering.pdf"} {
-			content := make([]byte, b.size)
-			rand.Read(content)
-			copy(content, "%PDF-1.7\n")
-			var encrypted bytes.Buffer
-			k, err := cms.NewWriter(&encrypted, cert)
-			if err != nil {
-				return err
-			}
-			_, err = k.Write(content)
-			errs = append(errs, err, k.Close(),
-				part("metadata:"+strconv.Itoa(i), "application/json", fmt.Sprintf(`{"filnavn":%q,"mimetype":"application/pdf","storrelse":%d}`, name, b.size)))
-			p, err := w.CreatePart(textproto.MIMEHeader{
-				"Content-Disposition": {fmt.Sprintf(`form-data; name="dokument:%d"; filename=%q`, i, name)}, "Content-Type": {"application/octet-stream"}})
-			if err != nil {
-				return err
-			}
-			_, err = p.Write(encrypted.Bytes())
-			errs = append(errs, err)
-		}
-		if err := errors.Join(append(errs, w.Close())...); err != nil {
-			return err
-		}
-		b.bodies, b.types = append(b.bodies, body.Bytes()), append(b.types, w.FormDataContentType())
-	}
-	return nil
-}
-
-// send sends the nth søknad and returns when it is accepted.
-func (b *bench) send(ctx context.Context, n int) error {
-	token, err := b.token(ctx)
-	if err != nil {
-		return err
-	}
-	n %= prepared
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		b.s.BaseURL+"/digisos/api/v2/soknader/"+b.kommune.Kommunenummer+"/"+uuid.NewString(), bytes.NewReader(b.bodies[n]))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("IntegrasjonId", b.s.NAV.IntegrasjonID)
-	req.Header.Set("IntegrasjonPassord", b.s.NAV.IntegrasjonPassord)
-	req.Header.Set("Content-Type", b.types[n])
-	resp, err := b.hc.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("%s: %s", resp.Status, body)
-	}
-	b.sent.Add(1)
-	return nil
-}
-
-// intake sends as fast as it goes.
-func (b *bench) intake(ctx context.Context) (rate float64, err error) {
-	for i := range b.clients { // connections, statements and caches are warm before we measure
-		if err := b.send(ctx, i); err != nil {
-			return 0, err
-		}
-	}
+	svart := map[string]time.Time{}
 	var mu sync.Mutex
-	var times []time.Duration
-	var errs []error
-	var n atomic.Int64
-	var wg sync.WaitGroup
-	start := time.Now()
-	for range b.clients {
-		wg.Go(func() {
-			for time.Since(start) < b.duration && ctx.Err() == nil {
-				began := time.Now()
-				err := b.send(ctx, int(n.Add(1)))
-				took := time.Since(began)
-				mu.Lock()
-				if times = append(times, took); err != nil {
-					errs = append(errs, err)
-				}
-				mu.Unlock()
-				if err != nil {
-					return
-				}
-			}
-		})
+	if _, err := l.aapen(ctx, 10, o.tid, func(ref string) {
+		naa := time.Now()
+		mu.Lock()
+		svart[ref] = naa
+		mu.Unlock()
+	}); err != nil {
+		return nil, err
 	}
-	wg.Wait()
-	elapsed := time.Since(start)
-	if err := errors.Join(errs...); err != nil {
-		return 0, err
-	}
-	rate = float64(len(times)) / elapsed.Seconds()
-	fmt.Printf("intake    %.0f/s, %d clients, p50 %s, p99 %s\n", rate, b.clients, quantile(times, .5), quantile(times, .99))
-	return rate, nil
-}
-
-// half sends at a fixed rate, whether answers come or not.
-func (b *bench) half(ctx context.Context, rate float64) error {
-	total := int(rate * b.duration.Seconds())
-	times := make([]time.Duration, total)
-	errs := make([]error, total)
-	var wg sync.WaitGroup
-	start := time.Now()
-	for i := range total {
-		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-		time.Sleep(time.Until(due))
-		wg.Go(func() {
-			errs[i] = b.send(ctx, i)
-			times[i] = time.Since(due)
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	p99 := quantile(times, .99)
-	fmt.Printf("half      %.0f/s, p50 %s, p99 %s%s\n", rate, quantile(times, .5), p99, b.bar(p99 < maxHalfP99, "p99 "+maxHalfP99.String()))
-	return nil
-}
-
-// deliver drains the fagsystem's queue, and then times one søknad after the other.
-func (b *bench) deliver(ctx context.Context) error {
-	f := b.kommune.Fagsystem
-	c := client.New(client.Config{BaseURL: b.s.BaseURL, IntegrasjonID: f.IntegrasjonID, IntegrasjonPassord: f.IntegrasjonPassord,
-		Token: client.URLToken(nil, strings.NewReplacer("{orgno}", f.Organisasjonsnummer, "{scope}", "ks:fiks").Replace(b.s.Tokens.Maskinporten))})
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	arrived := make(chan string, 1024)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- c.Lytt(ctx, client.Mottaker{Addr: net.JoinHostPort(b.s.AMQP.Host, strconv.Itoa(b.s.AMQP.Port)), KontoID: f.FiksIOKontoID, Prefetch: 100},
-			func(_ context.Context, m *client.Mottatt) error {
-				if m.MeldingType == "no.nav.digisos.soknad.v1" {
-					arrived <- m.MeldingID
-				}
-				return nil
-			})
-	}()
-	seen := map[string]bool{}
-	next := func(patience time.Duration) error {
+	frist := time.After(20 * time.Second)
+	for len(k.kopi()) < len(svart)+varm {
 		select {
-		case id := <-arrived:
-			if seen[id] {
-				return fmt.Errorf("message %s came twice", id)
-			}
-			seen[id] = true
-			return nil
-		case err := <-ended:
-			return fmt.Errorf("the consumer ended: %w", err)
-		case <-time.After(patience):
-			return fmt.Errorf("%d were accepted, only %d have come, and nothing more within %s", b.sent.Load(), len(seen), patience)
+		case <-frist:
+			return nil, fmt.Errorf("%d of %d søknader came to the consumer", len(k.kopi())-varm, len(svart))
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	start := time.Now()
-	for int64(len(seen)) < b.sent.Load() {
-		if err := next(time.Minute); err != nil {
-			return err
+	kom := k.kopi()
+	for ref, t := range svart {
+		ved, ok := kom[ref]
+		if !ok {
+			return nil, fmt.Errorf("søknad %s did not come to the consumer", ref)
 		}
+		tider = append(tider, max(0, ved.Sub(t))) // the message may overtake the answer
 	}
-	fmt.Printf("drain     all %d delivered, each once, %s after the last answer\n", len(seen), time.Since(start).Round(time.Millisecond))
-	var times []time.Duration
-	for i := range b.deliveries {
-		if err := b.send(ctx, i); err != nil {
-			return err
-		}
-		answered := time.Now()
-		if err := next(time.Minute); err != nil {
-			return err
-		}
-		times = append(times, time.Since(answered))
-	}
-	p50, p99 := quantile(times, .5), quantile(times, .99)
-	fmt.Printf("deliver   %d one by one, p50 %s, p99 %s%s\n", len(times), p50, p99,
-		b.bar(p50 < maxDelivP50 && p99 < maxDelivP99, "p50 "+maxDelivP50.String()+", p99 "+maxDelivP99.String()))
-	return nil
+	return tider, nil
 }
 
-func quantile(times []time.Duration, q float64) time.Duration {
-	if len(times) == 0 {
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return (v[len(v)/2] + v[(len(v)-1)/2]) / 2
+}
+
+// prosentil is the value that p of 100 are at or below.
+func prosentil(v []time.Duration, p int) time.Duration {
+	if len(v) == 0 {
 		return 0
 	}
-	times = slices.Sorted(slices.Values(times))
-	return times[min(int(q*float64(len(times))), len(times)-1)].Round(100 * time.Microsecond)
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v[max(0, (len(v)*p+99)/100-1)]
+}
+
+func ms(v []time.Duration, p int) string {
+	return fmt.Sprintf("%.1f ms", float64(prosentil(v, p))/float64(time.Millisecond))
 }
