@@ -45,9 +45,12 @@ type Config struct {
 	BaseURL    string // external address of the APIs, without trailing slash
 	MinsideURL string // external address of the citizens' pages; "" = BaseURL
 
-	Klokke    klokke.Klokke
-	Log       *slog.Logger
-	Utstedere []auth.Utsteder // whose tokens are trusted
+	Klokke klokke.Klokke
+	// Tokenklokke is the clock that tokens expire by; nil: Klokke. The sandbox's
+	// clock can be moved days ahead, and its clients keep their tokens.
+	Tokenklokke klokke.Klokke
+	Log         *slog.Logger
+	Utstedere   []auth.Utsteder // whose tokens are trusted
 
 	// Epost makes the e-mail transport, and EpostFra is the sender's address.
 	Epost    func(*store.DB, *keys.Ring) mail.Transport
@@ -128,6 +131,9 @@ func New(ctx context.Context, cfg Config) (_ *App, err error) {
 	if cfg.MinsideURL == "" {
 		cfg.MinsideURL = cfg.BaseURL
 	}
+	if cfg.Tokenklokke == nil {
+		cfg.Tokenklokke = cfg.Klokke
+	}
 	if cfg.EpostFra == "" {
 		cfg.EpostFra = "Knutepunkt <knutepunkt@localhost>"
 	}
@@ -156,7 +162,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	a.Mail = mail.NewService(a.DB, a.Ring, k, a.Jobs, a.Transport, cfg.EpostFra)
 	a.Audit = audit.NewService(a.DB, a.Ring, k)
 	a.Org = organisasjon.New(a.DB, a.Ring, k, a.Audit)
-	if a.Auth, err = auth.New(auth.Config{Utstedere: cfg.Utstedere, Integrasjoner: a.Org, Klokke: k}); err != nil {
+	if a.Auth, err = auth.New(auth.Config{Utstedere: cfg.Utstedere, Integrasjoner: a.Org, Klokke: cfg.Tokenklokke}); err != nil {
 		return fmt.Errorf("building authentication: %w", err)
 	}
 	a.Dokumentlager = dokumentlager.NewService(a.DB, a.Ring, a.Blobs, k, a.Jobs, a.Org)

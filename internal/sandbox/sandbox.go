@@ -166,7 +166,7 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 	}
 	s.App, err = app.New(ctx, app.Config{
 		Dir: dir, Master: master, HTTP: httpLn, AMQP: amqpLn, AMQPS: tls.NewListener(amqpsLn, tlsCfg),
-		BaseURL: base, Klokke: s.klokke, Log: cfg.Log, Utstedere: s.utsteder.Utstedere(),
+		BaseURL: base, Klokke: s.klokke, Tokenklokke: klokke.System{}, Log: cfg.Log, Utstedere: s.utsteder.Utstedere(),
 		Epost: func(db *store.DB, ring *keys.Ring) mail.Transport {
 			s.epost = mail.NyListe(db, ring)
 			return s.epost
@@ -185,7 +185,7 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 }
 
 func (s *Sandbox) nyUtsteder(base string) (err error) {
-	cfg := utsteder.Config{BaseURL: base, Klokke: s.klokke, Klientklokke: klokke.System{}, StandardOrgnr: orgnrNAV,
+	cfg := utsteder.Config{BaseURL: base, Klokke: klokke.System{}, StandardOrgnr: orgnrNAV,
 		Audience: []string{"https://maskinporten.no/", "https://test.maskinporten.no/", "https://ver2.maskinporten.no/"}}
 	for _, p := range personer {
 		beskrivelse := "innbygger"

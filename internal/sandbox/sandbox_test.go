@@ -448,8 +448,17 @@ func TestDemoRestartAndTrace(t *testing.T) {
 	if status, _ := k.kall(t, k.client, "GET", "/sandbox/spor/"+uuid.NewString(), ""); status != 404 {
 		t.Error(status)
 	}
+	gammelt := k.token(t, k.b.Tokens.IDPorten, "{pid}", k.b.Personer[0].Fnr, "{acr}", "idporten-loa-high", "{orgno}", k.b.NAV.Organisasjonsnummer)
+	borger := k.klient(t, k.b.NAV).SomPerson(client.StaticToken(gammelt))
+	if _, err := borger.Soknad(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
 	if status, svar := k.kall(t, k.client, "POST", "/sandbox/clock", `{"advance": "72h"}`); status != 200 {
 		t.Fatal(status, svar)
+	}
+	// Clients keep their tokens, also over a move of days.
+	if _, err := borger.Soknad(t.Context(), id); err != nil {
+		t.Errorf("with a token from before the clock was moved: %v", err)
 	}
 	stilt := k.klokke(t)
 	ca, err := os.ReadFile(filepath.Join(dir, "ca.pem"))

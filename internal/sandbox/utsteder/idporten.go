@@ -271,7 +271,7 @@ func (u *Utsteder) klientAutentisering(r *http.Request) (clientID, amr string, f
 		clientID, amr = c.Iss, "private_key_jwt"
 		if k, ok := u.klienter[clientID]; ok {
 			i := slices.IndexFunc(k.Nokler, func(n Nokkel) bool { return n.KeyID == jws.Signatures[0].Protected.KeyID })
-			if i < 0 || c.Exp == nil || float64(u.cfg.Klokke.Now().Unix()) > *c.Exp+maxSkjev && float64(u.cfg.Klientklokke.Now().Unix()) > *c.Exp+maxSkjev {
+			if i < 0 || c.Exp == nil || float64(u.cfg.Klokke.Now().Unix()) > *c.Exp+maxSkjev {
 				return "", "", nei
 			}
 			if _, err := jws.Verify(k.Nokler[i].Key); err != nil {

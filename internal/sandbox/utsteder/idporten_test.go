@@ -227,7 +227,7 @@ func TestTokenRefuses(t *testing.T) {
 		"secret":                  {"hemmelig", url.Values{"client_secret": {"s"}}, 0, 200, ""},
 		"wrong secret":            {"hemmelig", url.Values{"client_secret": {"t"}}, 0, 401, "invalid_client"},
 		"no secret":               {"hemmelig", nil, 0, 401, "invalid_client"},
-		"private_key_jwt":         {"jwt", jwt(assertion(klient{key: key}, time.Now().Add(time.Minute))), 0, 200, ""},
+		"private_key_jwt":         {"jwt", jwt(assertion(klient{key: key}, time.Now().Add(10*time.Minute))), 0, 200, ""},
 		"private_key_jwt, late":   {"jwt", jwt(assertion(klient{key: key}, time.Now().Add(-time.Minute))), 0, 401, "invalid_client"},
 		"private_key_jwt, forged": {"jwt", jwt(assertion(klient{key: nokkel(t)}, time.Now().Add(time.Minute))), 0, 401, "invalid_client"},
 	} {

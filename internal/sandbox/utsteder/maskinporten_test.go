@@ -197,24 +197,6 @@ func TestMaskinportenFeil(t *testing.T) {
 	}
 }
 
-// A client's clock does not follow the sandbox's.
-func TestAssertionAfterTheClockWasMoved(t *testing.T) {
-	t.Parallel()
-	h := start(t, nil)
-	k := nyKlient(t, nokkel(t), pkix.Name{SerialNumber: orgnr})
-	h.klokke.Sett(time.Now().Add(48 * time.Hour))
-	for _, now := range []time.Time{time.Now(), h.klokke.Now()} {
-		s := h.post(t, "/maskinporten/token", kroppDotnet(k.sign(t, map[jose.HeaderKey]any{"x5c": []string{base64.StdEncoding.EncodeToString(k.cert)}},
-			map[string]any{"aud": h.base + "/maskinporten/", "iss": "c", "scope": "ks:fiks", "jti": uuid.NewString(), "iat": now.Unix(), "exp": now.Unix() + 120})))
-		if s.status != 200 {
-			t.Fatalf("%+v", s)
-		}
-		if _, err := h.auth.Login(t.Context(), "i1", "hemmelig", s.AccessToken); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // Nothing that is not signed by a known key or a certificate gets a token, and nothing makes the issuer fall over.
 func FuzzAssertion(f *testing.F) {
 	u, err := utsteder.New(utsteder.Config{BaseURL: "http://127.0.0.1:1", Klokke: klokke.System{}})

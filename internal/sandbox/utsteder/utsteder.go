@@ -59,14 +59,10 @@ var nokler []byte
 type Config struct {
 	// BaseURL is the external address, without trailing slash: the issuers are
 	// BaseURL/maskinporten/ and BaseURL/idporten.
-	BaseURL string
-	Klokke  klokke.Klokke // the platform's; tokens are valid by it
-	// Klientklokke is the clock of those who ask (nil: the machine's). An
-	// assertion whose times are right by either clock is accepted, since clients
-	// do not follow when the sandbox's clock is moved.
-	Klientklokke klokke.Klokke
-	Personer     []Person // whom the login page offers
-	Klienter     []Klient // registered clients; all others are let in as they come
+	BaseURL  string
+	Klokke   klokke.Klokke // tokens and assertions are valid by it
+	Personer []Person      // whom the login page offers
+	Klienter []Klient      // registered clients; all others are let in as they come
 	// StandardOrgnr owns the clients of ID-porten that are not registered.
 	StandardOrgnr string
 	// Audience are values of an assertion's aud that are accepted beside the
@@ -122,9 +118,6 @@ func New(cfg Config) (*Utsteder, error) {
 	}
 	if cfg.Klokke == nil {
 		return nil, errors.New("utsteder: a clock is required")
-	}
-	if cfg.Klientklokke == nil {
-		cfg.Klientklokke = klokke.System{}
 	}
 	cfg.StandardOrgnr = cmp.Or(cfg.StandardOrgnr, "910000000")
 	cfg.Delegering = cmp.Or(cfg.Delegering, cfg.BaseURL+"/altinn/")
