@@ -67,7 +67,7 @@ func migrateStatus(ctx context.Context, t terminal, db *store.DB) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ROOM\tDATABASE\tPROGRAM")
 	for _, m := range app.Migrations() {
-		files, err := fs.Glob(m.FS, "*.sql")
+		files, err := fs.Glob(m.FS, "migrations/*.sql")
 		if err != nil {
 			return err
 		}

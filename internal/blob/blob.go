@@ -13,7 +13,6 @@ import (
 	"embed"
 	"errors"
 	"io"
-	"io/fs"
 	"sync"
 
 	"knutepunkt/internal/keys"
@@ -45,11 +44,7 @@ var migrations embed.FS
 
 // Migrations are the tables of this room.
 func Migrations() store.Migrations {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // cannot happen: the folder is compiled in
-	}
-	return store.Migrations{Room: "blob", FS: dir}
+	return store.Migrations{Room: "blob", FS: migrations}
 }
 
 // Store writes and reads blobs.

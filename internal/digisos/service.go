@@ -6,7 +6,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -32,11 +31,7 @@ var migrations embed.FS
 
 // Migrations are this room's tables.
 func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is compiled in
-	}
-	return store.Migrations{Room: "digisos", FS: sub}
+	return store.Migrations{Room: "digisos", FS: migrations}
 }
 
 // Deps are the rooms below that this one stands on. All are required.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"knutepunkt/internal/feil"
@@ -19,11 +18,7 @@ var migrations embed.FS
 
 // Migrations are this room's tables.
 func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is compiled in
-	}
-	return store.Migrations{Room: "dokumentlager", FS: sub}
+	return store.Migrations{Room: "dokumentlager", FS: migrations}
 }
 
 // privat is what is stored sealed: a file name can name a person, and so do grants.

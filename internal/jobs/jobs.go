@@ -8,7 +8,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -102,9 +101,5 @@ var migrations embed.FS
 
 // Migrations are the tables of this room.
 func Migrations() store.Migrations {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // cannot happen: the folder is compiled in
-	}
-	return store.Migrations{Room: "jobs", FS: dir}
+	return store.Migrations{Room: "jobs", FS: migrations}
 }

@@ -39,11 +39,7 @@ var migrations embed.FS
 
 // Migrations are the tables of this room.
 func Migrations() store.Migrations {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // cannot happen: the folder is compiled in
-	}
-	return store.Migrations{Room: "keys", FS: dir}
+	return store.Migrations{Room: "keys", FS: migrations}
 }
 
 // Ring seals and opens columns and wraps the keys of blobs.

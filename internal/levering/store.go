@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/store"
@@ -18,11 +17,7 @@ var migrations embed.FS
 
 // Migrations are this room's tables.
 func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is compiled in
-	}
-	return store.Migrations{Room: "levering", FS: sub}
+	return store.Migrations{Room: "levering", FS: migrations}
 }
 
 const kolonner = `id, kilde, kilde_id, fiks_org, plan, steg, runde, tilstand, kanal, leveranse_id,

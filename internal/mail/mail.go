@@ -5,7 +5,6 @@ package mail
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"time"
 
 	"knutepunkt/internal/store"
@@ -33,9 +32,5 @@ var migrations embed.FS
 
 // Migrations are the tables of this room.
 func Migrations() store.Migrations {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // cannot happen: the folder is compiled in
-	}
-	return store.Migrations{Room: "mail", FS: dir}
+	return store.Migrations{Room: "mail", FS: migrations}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"knutepunkt/internal/store"
@@ -18,11 +17,7 @@ var migrations embed.FS
 
 // Migrations are this room's tables.
 func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is compiled in
-	}
-	return store.Migrations{Room: "organisasjon", FS: sub}
+	return store.Migrations{Room: "organisasjon", FS: migrations}
 }
 
 // liste is how a list of words is stored: a JSON array, never null.

@@ -177,7 +177,11 @@ func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
 	defer mdb.Close()
 	mdb.SetMaxOpenConns(1)
 	for _, room := range rooms {
-		p, err := goose.NewProvider(goose.DialectSQLite3, mdb, room.FS,
+		files, err := fs.Sub(room.FS, "migrations")
+		if err != nil {
+			return fmt.Errorf("migrating %s: %w", room.Room, err)
+		}
+		p, err := goose.NewProvider(goose.DialectSQLite3, mdb, files,
 			goose.WithTableName("goose_"+room.Room), goose.WithDisableGlobalRegistry(true))
 		if err != nil {
 			return fmt.Errorf("migrating %s: %w", room.Room, err)

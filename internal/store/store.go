@@ -31,7 +31,7 @@ type Queryer interface {
 // Each room counts on its own, in a version table of its own.
 type Migrations struct {
 	Room string
-	FS   fs.FS // the files lie at its root
+	FS   fs.FS // holds them in its folder migrations, as a room embeds it
 }
 
 // Micros is how a time is stored: microseconds since 1970, UTC; 0 for the zero time.

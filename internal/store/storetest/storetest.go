@@ -21,10 +21,10 @@ import (
 // Migrations are the tables of the suite.
 func Migrations() store.Migrations {
 	return store.Migrations{Room: "storetest", FS: fstest.MapFS{
-		"0001_first.sql": {Data: []byte(`-- +goose Up
+		"migrations/0001_first.sql": {Data: []byte(`-- +goose Up
 			CREATE TABLE ting (id text PRIMARY KEY, n bigint NOT NULL, navn text, innhold bytea);
 			CREATE UNIQUE INDEX ting_navn ON ting (navn) WHERE navn <> '';`)},
-		"0002_second.sql": {Data: []byte(`-- +goose Up
+		"migrations/0002_second.sql": {Data: []byte(`-- +goose Up
 			CREATE TABLE barn (id text PRIMARY KEY, ting text NOT NULL REFERENCES ting (id));`)},
 	}}
 }
@@ -581,8 +581,8 @@ func testMigrateAgain(t *testing.T, db *store.DB) {
 		t.Fatal(err)
 	}
 	next := Migrations().FS.(fstest.MapFS)
-	next["0003_third.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE ting ADD COLUMN ny bigint NOT NULL DEFAULT 7;")}
-	other := store.Migrations{Room: "annet", FS: fstest.MapFS{"0001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE annet (id text PRIMARY KEY);")}}}
+	next["migrations/0003_third.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE ting ADD COLUMN ny bigint NOT NULL DEFAULT 7;")}
+	other := store.Migrations{Room: "annet", FS: fstest.MapFS{"migrations/0001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE annet (id text PRIMARY KEY);")}}}
 	if err := db.Migrate(ctx, store.Migrations{Room: "storetest", FS: next}, other); err != nil {
 		t.Fatal(err)
 	}
@@ -602,7 +602,7 @@ func testBadMigration(t *testing.T, db *store.DB) {
 		t.Fatal(err)
 	}
 	next := Migrations().FS.(fstest.MapFS)
-	next["0003_third.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nDELETE FROM ting;\nCREATE TABLE ting (id text);")}
+	next["migrations/0003_third.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nDELETE FROM ting;\nCREATE TABLE ting (id text);")}
 	if err := db.Migrate(ctx, store.Migrations{Room: "storetest", FS: next}); err == nil || !strings.Contains(err.Error(), "storetest") {
 		t.Errorf("got %v", err)
 	}
