@@ -169,7 +169,7 @@ var scenarios = []scenario{
 			}
 		}
 		s.note("and %s", describe(s.next(ds)))
-		w.cut()
+		s.cutFrom(w, q, 6)
 		ds = s.open(s.dial(), 10).consume(q, "")
 		s.note("%s", s.many(ds, 6))
 		s.silent(ds)

@@ -142,6 +142,24 @@ func (s *session) dialAs(c Credentials, secure bool) *wire {
 // cut ends the connection as a dying client would: without a word.
 func (w *wire) cut() { w.socket.Close() }
 
+// cutFrom is cut, and waits until the broker has noticed: until ready messages
+// wait in the queue and nobody consumes it.
+func (s *session) cutFrom(w *wire, queue string, ready int) {
+	s.Helper()
+	w.cut()
+	ch := s.open(s.dial(), 0)
+	for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
+		info, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+		s.must(err)
+		if info.Messages == ready && info.Consumers == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("%d messages ready and %d consumers after the cut, want %d and none", info.Messages, info.Consumers, ready)
+		}
+	}
+}
+
 // hole is one channel.
 type hole struct {
 	*client.Channel
