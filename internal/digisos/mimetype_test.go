@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,4 +47,16 @@ func TestRareMimetyper(t *testing.T) {
 			t.Errorf("%s is served as %q", v.Filnavn, ct)
 		}
 	}
+}
+
+// The most files that a søknad can have fit into one container.
+func TestFlestFiler(t *testing.T) {
+	t.Parallel()
+	key, cert := grunntest.Plattformnokkel(t)
+	pakke, err := asice.NewWriter(io.Discard, asice.Key{Signer: key, Chain: []*x509.Certificate{cert}}, asice.WriterOptions{})
+	must(t, err)
+	for i := range maksFiler + maksMellomlagret + 3 {
+		must(t, pakke.Add(strconv.Itoa(i)+".pdf", "application/pdf", strings.NewReader("")))
+	}
+	must(t, pakke.Close())
 }
