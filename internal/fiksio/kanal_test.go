@@ -17,6 +17,7 @@ import (
 
 	"knutepunkt/asice"
 	"knutepunkt/cms"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
@@ -240,6 +241,28 @@ func TestKanalKanIkkeBrukes(t *testing.T) {
 			}
 			if len(l.ko(t, l.fagsystem)) != 0 {
 				t.Error("sent all the same")
+			}
+		})
+	}
+}
+
+// A forsendelse that no container can hold is not tried again and again: the
+// plan goes on at once.
+func TestKanalUpakkelig(t *testing.T) {
+	t.Parallel()
+	for hva, filer := range map[string][]levering.Fil{
+		"a bad name":       {fil("a/b", "x")},
+		"no media type":    {{Navn: "a", Mimetype: "a,b", Apne: fil("a", "x").Apne}},
+		"two of one name":  {fil("a", "x"), fil("a", "y")},
+		"nothing in it":    nil,
+		"a file too large": {{Navn: "a", Mimetype: "a/b", Apne: func(context.Context) (io.ReadCloser, error) { return nil, feil.Ny(feil.ForStor, "for stor") }}},
+	} {
+		t.Run(hva, func(t *testing.T) {
+			t.Parallel()
+			l := nyLeverer(t)
+			l.forsendes.Filer = filer
+			if lv := l.hent(t, l.lever(t)); !lv.Oppbrukt() || !lv.Alarm {
+				t.Errorf("%s, step %d, alarm %v", lv.Tilstand, lv.Steg, lv.Alarm)
 			}
 		})
 	}
