@@ -328,3 +328,29 @@ func TestSikrePlattformkontoErIdempotent(t *testing.T) {
 		t.Error("the platform's konto was deleted")
 	}
 }
+
+// Receipts reach the platform whatever an administrator of its organisation
+// tries: a lost one would send the same søknad out by the next channel too.
+func TestPlattformkontoErSinEgen(t *testing.T) {
+	t.Parallel()
+	l := nyLeverer(t)
+	id := l.lever(t)
+	m := l.ko(t, l.fagsystem)[0]
+	for hva, fn := range map[string]func() error{
+		"deactivate": func() error { _, err := l.SettAktiv(t.Context(), l.plattform.ID, false, ""); return err },
+		"close":      func() error { return l.SettKunAksepterte(t.Context(), l.plattform.ID, true, "") },
+		"keyless":    func() error { return l.FjernSertifikat(t.Context(), l.plattform.ID, "") },
+	} {
+		if err := fn(); !feil.Er(err, feil.Konflikt) {
+			t.Errorf("%s: %v", hva, err)
+		}
+	}
+	l.send(t, Utgaaende{AvsenderKontoID: l.fagsystem.ID, MottakerKontoID: l.plattform.ID, Type: "no.nav.digisos.soknad.mottatt.v1", SvarPaMelding: m.MeldingID}, nil)
+	if n, ok, err := l.Neste(t.Context(), l.plattform.ID); ok || !feil.Er(err, feil.IngenTilgang) {
+		t.Errorf("the receipt was handed out by hand: %+v, %v", n.MeldingID, err)
+	}
+	l.Frem(t, 0)
+	if lv := l.hent(t, id); lv.Tilstand != levering.Bekreftet {
+		t.Errorf("in the end: %s", lv.Tilstand)
+	}
+}
