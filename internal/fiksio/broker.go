@@ -97,7 +97,10 @@ func (s *Service) nrAv(ctx context.Context, queue string) (int64, string, error)
 	return nr, id, nil
 }
 
-// Ready implements amqp.Backend.
+// Ready implements amqp.Backend. Messages from before this start are marked as
+// delivered before, known to be or not: the listener tells of deliveries with a
+// delay, which a crash cuts off, and a consumer that skips its search for
+// duplicates when the mark is missing must be right to do so.
 func (b *Broker) Ready(ctx context.Context, queue string, after int64, limit int) ([]amqp.Message, error) {
 	if ms, ok := b.s.minne.hent(queue, after, limit); ok {
 		return ms, nil
@@ -114,7 +117,7 @@ func (b *Broker) Ready(ctx context.Context, queue string, after int64, limit int
 	ut := make([]amqp.Message, len(ms))
 	for i, m := range ms {
 		ut[i] = amqpMelding(queue, m)
-		ut[i].Redelivered = ut[i].Redelivered || levert[i]
+		ut[i].Redelivered = ut[i].Redelivered || levert[i] || m.Opprettet.Before(b.s.oppstart)
 	}
 	return ut, nil
 }

@@ -159,7 +159,8 @@ type Deps struct {
 // Service is Fiks IO with its rules.
 type Service struct {
 	Deps
-	minne *minne // small fresh messages on their way to a consumer
+	oppstart time.Time // what is older may have been handed out by a process that died
+	minne    *minne    // small fresh messages on their way to a consumer
 
 	mu      sync.Mutex
 	kring   Kringkaster
@@ -188,7 +189,7 @@ func New(_ context.Context, d Deps) (*Service, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Deps: d, minne: newMinne(minneMaks), kring: ingenKringkaster{},
+	s := &Service{Deps: d, oppstart: d.Klokke.Now(), minne: newMinne(minneMaks), kring: ingenKringkaster{},
 		lyttere: map[string]func(context.Context, *store.Tx, Melding) error{}}
 	s.registrerJobber()
 	return s, nil
