@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strconv"
 	"sync"
@@ -21,10 +19,6 @@ import (
 // inlineMax is how many encrypted bytes are kept in the row; beyond that the
 // content goes to the backend.
 const inlineMax = 256 << 10
-
-// keptMax is how many bytes of small blobs wait in memory for their commits, in
-// all: an upload can have hundreds of files.
-const keptMax = 64 << 20
 
 const (
 	pakkeKlar   = 64 << 10       // plaintext bytes per DARE package
@@ -55,15 +49,12 @@ type Writer struct {
 	key []byte
 
 	enc    io.WriteCloser
-	buf    bytes.Buffer   // encrypted content as long as it is small
+	buf    *bytes.Buffer  // encrypted content as long as it is small; nil when it is given back
 	spill  *io.PipeWriter // to the backend's Put, once it is large
 	put    chan error     // its result
-	hash   hash.Hash
 	size   int64
-	sum    [32]byte
 	err    error // the first failure; nothing works after it
 	closed bool
-	kept   int // bytes of buf that are counted in Store.kept; under its mu
 
 	mu        sync.Mutex
 	committed bool
@@ -72,7 +63,7 @@ type Writer struct {
 // Create starts a blob. Call Close then Commit, or Discard. ctx covers the
 // writing: when it ends, writing a large blob fails.
 func (s *Store) Create(ctx context.Context) *Writer {
-	w := &Writer{s: s, ctx: ctx, id: uuid.NewString(), key: make([]byte, keySize), hash: sha256.New()}
+	w := &Writer{s: s, ctx: ctx, id: uuid.NewString(), key: make([]byte, keySize), buf: new(bytes.Buffer)}
 	rand.Read(w.key) // never fails
 	w.enc, w.err = sio.EncryptWriter(encrypted{w}, dareConfig(w.key, 0))
 	s.mu.Lock()
@@ -93,7 +84,6 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.enc.Write(p)
-	w.hash.Write(p[:n])
 	w.size += int64(n)
 	if err != nil {
 		w.err = fmt.Errorf("blob: writing: %w", err)
@@ -107,32 +97,32 @@ type encrypted struct{ w *Writer }
 func (e encrypted) Write(p []byte) (int, error) {
 	w := e.w
 	if w.spill == nil && w.buf.Len()+len(p) <= inlineMax {
+		if len(p) > pakkeKlar && w.buf.Cap() == 0 {
+			// More than one package is likely to come: room for all that may,
+			// instead of growing piece by piece.
+			w.buf = w.s.buffer()
+		}
 		return w.buf.Write(p)
 	}
 	if w.spill == nil {
-		w.toBackend()
+		var pr *io.PipeReader
+		pr, w.spill = io.Pipe()
+		w.put = make(chan error, 1)
+		// What is in the buffer is read from a copy of its slice header: it is
+		// not written to any more.
+		content := io.MultiReader(bytes.NewReader(w.buf.Bytes()), pr)
+		go func() {
+			err := w.s.backend.Put(w.ctx, w.id, content)
+			if err == nil {
+				err = io.ErrClosedPipe // only for a writer that writes on
+				w.put <- nil
+			} else {
+				w.put <- err
+			}
+			pr.CloseWithError(err)
+		}()
 	}
 	return w.spill.Write(p)
-}
-
-// toBackend begins to hand the content on, what is in the buffer first.
-func (w *Writer) toBackend() {
-	var pr *io.PipeReader
-	pr, w.spill = io.Pipe()
-	w.put = make(chan error, 1)
-	// What is in the buffer is read from a copy of its slice header: it is
-	// not written to any more.
-	content := io.MultiReader(bytes.NewReader(w.buf.Bytes()), pr)
-	go func() {
-		err := w.s.backend.Put(w.ctx, w.id, content)
-		if err == nil {
-			err = io.ErrClosedPipe // only for a writer that writes on
-			w.put <- nil
-		} else {
-			w.put <- err
-		}
-		pr.CloseWithError(err)
-	}()
 }
 
 // Close ends the content and makes a large blob durable. It does not make the
@@ -146,28 +136,21 @@ func (w *Writer) Close() error {
 		w.err = fmt.Errorf("blob: writing: %w", err)
 		return w.err
 	}
-	if w.spill == nil && !w.s.mayKeep(w) {
-		w.toBackend()
-	}
 	if w.spill != nil {
 		_ = w.spill.Close()
 		err := <-w.put
 		w.put = nil
-		w.buf = bytes.Buffer{}
+		w.giveBack()
 		if err != nil {
 			w.err = fmt.Errorf("blob: storing: %w", err)
 			return w.err
 		}
 	}
-	w.hash.Sum(w.sum[:0])
 	return nil
 }
 
 // Size is the number of plaintext bytes, valid after Close.
 func (w *Writer) Size() int64 { return w.size }
-
-// SHA256 of the plaintext, valid after Close.
-func (w *Writer) SHA256() [32]byte { return w.sum }
 
 // Commit writes the blob's row in tx; the blob exists when tx commits.
 func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
@@ -196,31 +179,16 @@ func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 		w.mu.Lock()
 		w.committed = true
 		w.mu.Unlock()
-		w.s.ended(w)
-		w.buf = bytes.Buffer{}
+		w.s.ended(w.id)
+		w.giveBack()
 	})
 	return nil
 }
 
-// mayKeep counts the buffer of a small blob that waits for its commit; false
-// when too much waits, and this one has to go to the backend.
-func (s *Store) mayKeep(w *Writer) bool {
+func (s *Store) ended(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kept+w.buf.Len() > keptMax {
-		return false
-	}
-	w.kept = w.buf.Len()
-	s.kept += w.kept
-	return true
-}
-
-func (s *Store) ended(w *Writer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.writing, w.id)
-	s.kept -= w.kept
-	w.kept = 0
+	delete(s.writing, id)
 }
 
 // Discard throws away what was written and not committed. Safe after Commit
@@ -241,6 +209,24 @@ func (w *Writer) Discard() {
 		// The request may be over; the removal shall happen all the same.
 		_ = w.s.backend.Delete(context.WithoutCancel(w.ctx), w.id)
 	}
-	w.buf = bytes.Buffer{}
-	w.s.ended(w)
+	w.giveBack()
+	w.s.ended(w.id)
+}
+
+// buffer takes an empty buffer with room for any small blob.
+func (s *Store) buffer() *bytes.Buffer {
+	if b, ok := s.buffers.Get().(*bytes.Buffer); ok {
+		return b
+	}
+	return bytes.NewBuffer(make([]byte, 0, inlineMax))
+}
+
+// giveBack ends the use of the buffer. That of a large blob is not used again: a
+// backend may look at what it was given for longer than it should.
+func (w *Writer) giveBack() {
+	if w.spill == nil && w.buf != nil && w.buf.Cap() >= inlineMax {
+		w.buf.Reset()
+		w.s.buffers.Put(w.buf)
+	}
+	w.buf = nil
 }
