@@ -102,6 +102,11 @@ func kjor(ctx context.Context, o oppsett) (brudd []string, err error) {
 	fmt.Fprintf(k.ut, "torture: %d rounds, %d senders, seed %d, in %s\n", k.runder, k.sendere, k.fro, k.dir)
 	start := time.Now()
 	for nr := 1; nr <= k.runder; nr++ {
+		if nr%5 == 1 { // also at its start: first of all while it seeds an empty folder
+			if err := k.avbrutteStarter(nr, 3); err != nil {
+				return nil, fmt.Errorf("round %d: %w", nr, err)
+			}
+		}
 		if err := k.runde(ctx, nr); err != nil {
 			return nil, fmt.Errorf("round %d: %w", nr, err)
 		}
@@ -151,6 +156,19 @@ func (k *kjoring) start(ctx context.Context, nr int) (*liv, error) {
 		_ = s.Drep()
 	}
 	return l, err
+}
+
+// avbrutteStarter kills the platform while it starts.
+func (k *kjoring) avbrutteStarter(nr, antall int) error {
+	for range antall {
+		fmt.Fprintf(k.logg, "=== start before life %d, to be killed\n", nr)
+		etter := time.Millisecond + time.Duration(k.rng.Int64N(int64(200*time.Millisecond)))
+		if err := sandkasse.AvbrytStart(k.binar, k.data, k.logg, etter); err != nil {
+			return err
+		}
+		k.h.tell("drept under oppstart")
+	}
+	return nil
 }
 
 // runde is one life: start, load, kill.
@@ -207,7 +225,7 @@ func (k *kjoring) dom(ctx context.Context) error {
 	}
 	l.avklar(ctx)
 	t := time.Now()
-	mangler, err := l.ventPaaLevering(ctx, time.Minute+time.Duration(k.runder)*time.Second/4)
+	mangler, err := l.ventPaaLevering(ctx)
 	if err != nil {
 		return err
 	}
@@ -221,7 +239,7 @@ func (k *kjoring) dom(ctx context.Context) error {
 		if err := l.FlyttKlokken(ctx, 2*time.Hour); err != nil {
 			return err
 		}
-		if mangler, err = l.ventPaaLevering(ctx, time.Minute); err != nil {
+		if mangler, err = l.ventPaaLevering(ctx); err != nil {
 			return err
 		}
 	}

@@ -32,14 +32,23 @@ func (l *liv) stikkprove(ctx context.Context, rng *rand.Rand, antall int) {
 	}
 }
 
+// stillstand is how long nothing may be delivered while something waits for it.
+const stillstand = 30 * time.Second
+
 // ventPaaLevering waits until everything that was taken has been delivered and
-// confirmed; what has not within the time is given back.
-func (l *liv) ventPaaLevering(ctx context.Context, frist time.Duration) (mangler []string, err error) {
-	slutt := time.Now().Add(frist)
+// confirmed; what has not when nothing moves any more is given back.
+func (l *liv) ventPaaLevering(ctx context.Context) (mangler []string, err error) {
+	sist, igjen := time.Now(), -1
 	for {
 		mangler, err = l.mangler(ctx)
-		if err != nil || len(mangler) == 0 || time.Now().After(slutt) {
+		if err != nil || len(mangler) == 0 {
 			return mangler, err
+		}
+		if igjen < 0 || len(mangler) < igjen {
+			sist, igjen = time.Now(), len(mangler)
+		}
+		if time.Since(sist) > stillstand {
+			return mangler, nil
 		}
 		select {
 		case <-ctx.Done():

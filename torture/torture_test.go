@@ -63,3 +63,65 @@ func TestSokFinner(t *testing.T) {
 		t.Errorf("a file's name: %v, %v", funnet, err)
 	}
 }
+
+// And it must see what it is there to see.
+func TestDommerSer(t *testing.T) {
+	t.Parallel()
+	ny := func(h *historie, ref string) *innsending {
+		i := &innsending{ref: ref}
+		h.registrer(i)
+		return i
+	}
+	for navn, tt := range map[string]struct {
+		gjor func(h *historie)
+		vil  string // part of the one violation; "" = none
+	}{
+		"all is well": {func(h *historie) {
+			i := ny(h, "a")
+			h.svar(i, "1", "202")
+			h.svar(i, "1", "duplicate")
+			m, _ := h.utdelt("m", false)
+			h.lest("m", m, i, "1")
+			m, _ = h.utdelt("m", true)
+			h.lest("m", m, i, "1")
+		}, ""},
+		"another id for the same reference": {func(h *historie) {
+			i := ny(h, "a")
+			h.svar(i, "1", "202")
+			h.svar(i, "2", "duplicate")
+		}, "had DigisosId 1 and now 2"},
+		"one id for two references": {func(h *historie) {
+			h.svar(ny(h, "a"), "1", "202")
+			h.svar(ny(h, "b"), "1", "202")
+		}, "belongs to both a and b"},
+		"the fagsystem sees another id": {func(h *historie) {
+			i := ny(h, "a")
+			m, _ := h.utdelt("m", false)
+			h.lest("m", m, i, "1")
+			h.svar(i, "2", "202")
+		}, "had DigisosId 1 and now 2"},
+		"twice under two message ids": {func(h *historie) {
+			i := ny(h, "a")
+			for _, id := range []string{"m", "n"} {
+				m, _ := h.utdelt(id, false)
+				h.lest(id, m, i, "1")
+			}
+		}, "came under 2 message ids"},
+		"a redelivery that is not marked": {func(h *historie) {
+			h.utdelt("m", false)
+			h.utdelt("m", false)
+		}, "without the mark"},
+		"a message that changes": {func(h *historie) {
+			a, b := ny(h, "a"), ny(h, "b")
+			m, _ := h.utdelt("m", false)
+			h.lest("m", m, a, "1")
+			h.lest("m", m, b, "2")
+		}, "message m changed"},
+	} {
+		h := nyHistorie(1)
+		tt.gjor(h)
+		if got := strings.Join(h.brudd, "; "); (tt.vil == "") != (got == "") || !strings.Contains(got, tt.vil) {
+			t.Errorf("%s: %q, want %q", navn, got, tt.vil)
+		}
+	}
+}

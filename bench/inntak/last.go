@@ -299,10 +299,28 @@ func cpuTid(pid int) time.Duration {
 	if len(felt) < 13 {
 		return 0
 	}
-	var tikk int64
-	for _, f := range felt[11:13] { // utime and stime, in hundredths of a second
-		n, _ := strconv.ParseInt(f, 10, 64)
-		tikk += n
+	return tikk(felt[11:13]) // utime and stime
+}
+
+// maskinTid is the processor time that everybody on the machine has used.
+func maskinTid() time.Duration {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
 	}
-	return time.Duration(tikk) * 10 * time.Millisecond
+	felt := strings.Fields(string(data))
+	if len(felt) < 9 {
+		return 0
+	}
+	return tikk(felt[1:4]) + tikk(felt[6:9]) // all but idle and iowait
+}
+
+// tikk adds up times in hundredths of a second.
+func tikk(felt []string) time.Duration {
+	var sum int64
+	for _, f := range felt {
+		n, _ := strconv.ParseInt(f, 10, 64)
+		sum += n
+	}
+	return time.Duration(sum) * 10 * time.Millisecond
 }

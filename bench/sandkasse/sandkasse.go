@@ -98,6 +98,34 @@ const klarFrist = 30 * time.Second
 // output goes to logg. What it is given in kommando runs instead of
 // "BINAR sandbox", with the same flags after it.
 func Start(ctx context.Context, binar, dir string, logg io.Writer, kommando ...string) (*Sandkasse, error) {
+	start := time.Now()
+	s, err := begynn(binar, dir, logg, kommando)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ventKlar(ctx, start); err != nil {
+		_ = s.Drep()
+		return nil, err
+	}
+	s.Klar = time.Since(start)
+	return s, nil
+}
+
+// AvbrytStart starts the binary on dir and kills it after the time, ready or not.
+func AvbrytStart(binar, dir string, logg io.Writer, etter time.Duration) error {
+	s, err := begynn(binar, dir, logg, nil)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-s.slutt:
+		return fmt.Errorf("the sandbox ended before it was killed: %v", s.utfall)
+	case <-time.After(etter):
+		return s.Drep()
+	}
+}
+
+func begynn(binar, dir string, logg io.Writer, kommando []string) (*Sandkasse, error) {
 	if len(kommando) == 0 {
 		kommando = []string{binar, "sandbox"}
 	}
@@ -107,7 +135,6 @@ func Start(ctx context.Context, binar, dir string, logg io.Writer, kommando ...s
 	s.cmd.Stdout, s.cmd.Stderr = logg, logg
 	s.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: time.Minute}}
 	dorMedForelder(s.cmd)
-	start := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
@@ -115,11 +142,6 @@ func Start(ctx context.Context, binar, dir string, logg io.Writer, kommando ...s
 		s.utfall = s.cmd.Wait()
 		close(s.slutt)
 	}()
-	if err := s.ventKlar(ctx, start); err != nil {
-		_ = s.Drep()
-		return nil, err
-	}
-	s.Klar = time.Since(start)
 	return s, nil
 }
 

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
@@ -163,11 +161,7 @@ func (h HTTP) lesMetadata(deler *multipart.Reader) (Metadata, error) {
 		Dokumentnavn: inn.Dokumentnavn, Mimetype: inn.Mimetype, Sikkerhetsniva: inn.Sikkerhetsniva, EksponertFor: inn.EksponertFor,
 	}
 	if inn.Korrelasjonsid != nil {
-		id, err := uuid.Parse(*inn.Korrelasjonsid)
-		if err != nil {
-			return m, feil.Ny(feil.Ugyldig, "korrelasjonsid må være en UUID")
-		}
-		m.Korrelasjonsid = id.String()
+		m.Korrelasjonsid = *inn.Korrelasjonsid
 	}
 	if inn.IkkeLagreDokumentLastetNed != nil {
 		m.IkkeLoggNedlasting = *inn.IkkeLagreDokumentLastetNed

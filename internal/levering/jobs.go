@@ -96,8 +96,7 @@ func (s *Service) vent(ctx context.Context, sett Levering, grunn string) error {
 		if err := oppdater(ctx, tx, l); err != nil {
 			return err
 		}
-		// A Dytt that came while the source was asked stands.
-		return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: l.ID, Arg: l.ID, RunAt: l.Frist, Tidligst: true})
+		return s.planlegg(ctx, tx, l.ID, l.Frist)
 	})
 }
 
