@@ -52,7 +52,6 @@ type oppdateringer struct {
 	forsokt, kvittert int // the last version that was sent, and that got its 202
 	sum               map[int]sum
 	filer             map[string]*fil // by document id, those whose upload was answered
-	iGang             bool
 }
 
 func (i *innsending) alleFiler() []*fil { return slices.Concat(i.filer, i.mellom) }

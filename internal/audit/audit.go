@@ -10,7 +10,8 @@ import (
 )
 
 // Hendelse is one event (audit contract C1). The whole event is stored sealed;
-// of personal data only a keyed hash of Gjelder can be searched for.
+// of what callers write only keyed hashes of
+// Gjelder and RequestID can be searched for.
 type Hendelse struct {
 	Seq          int64     // set by Logg, 1, 2, 3 …
 	Tidspunkt    time.Time // set by Logg

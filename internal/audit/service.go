@@ -67,6 +67,14 @@ func (s *Service) neste(forrige string, r *rad) string {
 
 func sealContext(seq int64) string { return "audit:" + strconv.FormatInt(seq, 10) }
 
+// oppslag is the keyed hash by which a value is searched for; "" for none.
+func (s *Service) oppslag(hva, verdi string) string {
+	if verdi == "" {
+		return ""
+	}
+	return s.ring.Lookup(hva, verdi)
+}
+
 // Logg appends h in tx: it is there exactly when the action is.
 func (s *Service) Logg(ctx context.Context, tx *store.Tx, h Hendelse) error {
 	var seq int64
@@ -85,10 +93,8 @@ func (s *Service) Logg(ctx context.Context, tx *store.Tx, h Hendelse) error {
 	}
 	r := rad{
 		seq: h.Seq, tidspunkt: store.Micros(h.Tidspunkt), fiksOrg: h.FiksOrg, tjeneste: h.Tjeneste,
-		underressurs: h.Underressurs, handling: h.Handling, requestID: h.RequestID, data: forseglet,
-	}
-	if h.Gjelder != "" {
-		r.gjelder = s.ring.Lookup("fnr", h.Gjelder)
+		underressurs: h.Underressurs, handling: h.Handling, requestID: s.oppslag("audit.request", h.RequestID),
+		gjelder: s.oppslag("fnr", h.Gjelder), data: forseglet,
 	}
 	r.kjede = s.neste(forrige, &r)
 	if _, err := tx.ExecContext(ctx, `INSERT INTO audit_hendelser (`+kolonner+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`,
@@ -106,13 +112,10 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Hendelse, error) {
 	if f.Antall <= 0 {
 		f.Antall = 100
 	}
-	var gjelder string
-	if f.Gjelder != "" {
-		gjelder = s.ring.Lookup("fnr", f.Gjelder)
-	}
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM audit_hendelser
 		WHERE seq > $1 AND ($2 = '' OR fiks_org = $2) AND ($3 = '' OR request_id = $3) AND ($4 = '' OR gjelder = $4)
-		ORDER BY seq LIMIT $5`, f.EtterSeq, f.FiksOrg, f.RequestID, gjelder, f.Antall)
+		ORDER BY seq LIMIT $5`, f.EtterSeq, f.FiksOrg,
+		s.oppslag("audit.request", f.RequestID), s.oppslag("fnr", f.Gjelder), f.Antall)
 	if err != nil {
 		return nil, fmt.Errorf("searching the audit log: %w", err)
 	}

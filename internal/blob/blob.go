@@ -56,6 +56,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	writing map[string]bool // ids that Sweep must leave alone: not yet committed or discarded
+	kept    int             // bytes of small blobs that wait for their commit
 
 	buffers sync.Pool // of *bytes.Buffer, for Writers
 

@@ -20,6 +20,10 @@ import (
 // content goes to the backend.
 const inlineMax = 256 << 10
 
+// keptMax is how many bytes of small blobs wait in memory for their commits, in
+// all: an upload can have hundreds of files.
+const keptMax = 64 << 20
+
 const (
 	pakkeKlar   = 64 << 10       // plaintext bytes per DARE package
 	pakkeKodet  = pakkeKlar + 32 // with header and tag
@@ -55,6 +59,7 @@ type Writer struct {
 	size   int64
 	err    error // the first failure; nothing works after it
 	closed bool
+	kept   int // bytes of buf that are counted in Store.kept; under its mu
 
 	mu        sync.Mutex
 	committed bool
@@ -105,24 +110,29 @@ func (e encrypted) Write(p []byte) (int, error) {
 		return w.buf.Write(p)
 	}
 	if w.spill == nil {
-		var pr *io.PipeReader
-		pr, w.spill = io.Pipe()
-		w.put = make(chan error, 1)
-		// What is in the buffer is read from a copy of its slice header: it is
-		// not written to any more.
-		content := io.MultiReader(bytes.NewReader(w.buf.Bytes()), pr)
-		go func() {
-			err := w.s.backend.Put(w.ctx, w.id, content)
-			if err == nil {
-				err = io.ErrClosedPipe // only for a writer that writes on
-				w.put <- nil
-			} else {
-				w.put <- err
-			}
-			pr.CloseWithError(err)
-		}()
+		w.toBackend()
 	}
 	return w.spill.Write(p)
+}
+
+// toBackend begins to hand the content on, what is in the buffer first.
+func (w *Writer) toBackend() {
+	var pr *io.PipeReader
+	pr, w.spill = io.Pipe()
+	w.put = make(chan error, 1)
+	// What is in the buffer is read from a copy of its slice header: it is
+	// not written to any more.
+	content := io.MultiReader(bytes.NewReader(w.buf.Bytes()), pr)
+	go func() {
+		err := w.s.backend.Put(w.ctx, w.id, content)
+		if err == nil {
+			err = io.ErrClosedPipe // only for a writer that writes on
+			w.put <- nil
+		} else {
+			w.put <- err
+		}
+		pr.CloseWithError(err)
+	}()
 }
 
 // Close ends the content and makes a large blob durable. It does not make the
@@ -135,6 +145,9 @@ func (w *Writer) Close() error {
 	if err := w.enc.Close(); err != nil {
 		w.err = fmt.Errorf("blob: writing: %w", err)
 		return w.err
+	}
+	if w.spill == nil && !w.s.mayKeep(w) {
+		w.toBackend()
 	}
 	if w.spill != nil {
 		_ = w.spill.Close()
@@ -179,16 +192,31 @@ func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 		w.mu.Lock()
 		w.committed = true
 		w.mu.Unlock()
-		w.s.ended(w.id)
+		w.s.ended(w)
 		w.giveBack()
 	})
 	return nil
 }
 
-func (s *Store) ended(id string) {
+// mayKeep counts the buffer of a small blob that waits for its commit; false
+// when too much waits, and this one has to go to the backend.
+func (s *Store) mayKeep(w *Writer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.writing, id)
+	if s.kept+w.buf.Cap() > keptMax {
+		return false
+	}
+	w.kept = w.buf.Cap()
+	s.kept += w.kept
+	return true
+}
+
+func (s *Store) ended(w *Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.writing, w.id)
+	s.kept -= w.kept
+	w.kept = 0
 }
 
 // Discard throws away what was written and not committed. Safe after Commit
@@ -210,7 +238,7 @@ func (w *Writer) Discard() {
 		_ = w.s.backend.Delete(context.WithoutCancel(w.ctx), w.id)
 	}
 	w.giveBack()
-	w.s.ended(w.id)
+	w.s.ended(w)
 }
 
 // buffer takes an empty buffer with room for any small blob.

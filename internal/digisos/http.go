@@ -121,7 +121,7 @@ func digisosID(r *http.Request) (string, error) {
 // les reads an upload; forkast throws away what was not committed.
 func (s *Service) les(r *http.Request, ikkeMultipart int, deler ...httpx.JSONDel) (inn httpx.Innhold, forkast func(), err error) {
 	inn, err = httpx.Opplasting{
-		JSON: deler, MaxBytes: s.cfg.MaxForesporsel, IkkeMultipart: ikkeMultipart,
+		JSON: deler, MaxFiler: maksFiler, MaxBytes: s.cfg.MaxForesporsel, IkkeMultipart: ikkeMultipart,
 		Fil: func(_ string, _ *httpx.Metadata, innhold io.Reader) (any, error) {
 			return s.motta(r.Context(), innhold)
 		},

@@ -12,8 +12,13 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// maksMellomlagret bounds how many files lie under one reference.
-const maksMellomlagret = 1000
+// maksMellomlagret bounds how many files lie under one reference, maksFiler how
+// many one request has. Both together, with three JSON files, fit into one
+// container: what is accepted must be deliverable.
+const (
+	maksMellomlagret = 1000
+	maksFiler        = 900
+)
 
 // navnOgType is the sealed part of a mellomlagret file.
 type navnOgType struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"mime"
 	"slices"
 	"strings"
 
@@ -222,8 +223,12 @@ func (s *Service) lagreFiler(ctx context.Context, tx *store.Tx, filer []httpx.Pa
 	return ut, nil
 }
 
+// mimetype is the type that a file is stored, served and packed with: what its
+// sender wrote, which nothing checks on the way in, when it is a media type
+// that headers and containers can hold.
 func mimetype(m string) string {
-	if m == "" || len(m) > 200 {
+	t, _, err := mime.ParseMediaType(m)
+	if err != nil || !strings.Contains(t, "/") || len(m) > 200 || strings.ContainsFunc(m, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return "application/octet-stream"
 	}
 	return m

@@ -214,7 +214,11 @@ func TestOppOgNed(t *testing.T) {
 	if !strings.Contains(w.Body.String(), `"melding":"Lastet ned","aktor":"PERSON"`) || strings.Contains(w.Body.String(), innbygger) {
 		t.Errorf("history: %s", w.Body)
 	}
-	h.sokEtter(t, "INNHOLDSMARKØR", "Søknad til Kari", innbygger)
+	med := h.lastOpp(t, data, func(m map[string]any) { m["mimetype"] = `application/pdf; name="TYPEMARKØR Kari.pdf"` })
+	if w = h.kall(t, person, "GET", "/dokumentlager/nedlasting/"+med, nil, ""); !strings.Contains(w.Header().Get("Content-Type"), "TYPEMARKØR") {
+		t.Errorf("Content-Type %q", w.Header().Get("Content-Type"))
+	}
+	h.sokEtter(t, "INNHOLDSMARKØR", "Søknad til Kari", innbygger, "TYPEMARKØR")
 }
 
 // sokEtter fails when a file of the data folder holds one of the markers.
@@ -280,6 +284,9 @@ func TestDarligeOpplastinger(t *testing.T) {
 		{"ugyldig metadata", "?kryptert=true", func() io.Reader { return full(`{"ttl":`, god) }, 400, "metadata"},
 		{"uten ttl", "?kryptert=true", func() io.Reader { return full(metadata(t, func(m map[string]any) { m["ttl"] = nil }), god) }, 400, "ttl"},
 		{"nivå 5", "?kryptert=true", func() io.Reader { return full(metadata(t, func(m map[string]any) { m["sikkerhetsniva"] = 5 }), god) }, 400, "sikkerhetsniva"},
+		{"korrelasjonsid som ikke er en UUID", "?kryptert=true", func() io.Reader {
+			return full(metadata(t, func(m map[string]any) { m["korrelasjonsid"] = innbygger }), god)
+		}, 400, "korrelasjonsid"},
 		{"ugyldig kryptert", "?kryptert=kanskje", func() io.Reader { return full(metadata(t, nil), god) }, 400, "kryptert"},
 	} {
 		body := tt.body()

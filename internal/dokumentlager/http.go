@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
@@ -161,7 +163,11 @@ func (h HTTP) lesMetadata(deler *multipart.Reader) (Metadata, error) {
 		Dokumentnavn: inn.Dokumentnavn, Mimetype: inn.Mimetype, Sikkerhetsniva: inn.Sikkerhetsniva, EksponertFor: inn.EksponertFor,
 	}
 	if inn.Korrelasjonsid != nil {
-		m.Korrelasjonsid = *inn.Korrelasjonsid
+		id, err := uuid.Parse(*inn.Korrelasjonsid)
+		if err != nil {
+			return m, feil.Ny(feil.Ugyldig, "korrelasjonsid må være en UUID")
+		}
+		m.Korrelasjonsid = id.String()
 	}
 	if inn.IkkeLagreDokumentLastetNed != nil {
 		m.IkkeLoggNedlasting = *inn.IkkeLagreDokumentLastetNed

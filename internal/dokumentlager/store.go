@@ -21,15 +21,17 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "dokumentlager", FS: migrations}
 }
 
-// privat is what is stored sealed: a file name can name a person, and so do grants.
+// privat is what is stored sealed: a file name can name a person, and so do
+// grants and a media type with parameters.
 type privat struct {
 	Navn         string        `json:"n"`
+	Mimetype     string        `json:"m"`
 	EksponertFor []Eksponering `json:"e,omitempty"`
 }
 
 func sealContext(id string) string { return "dokument:" + id }
 
-const kolonner = `id, konto_id, blob_id, mimetype, sikkerhetsniva, tilgjengelig_til, korrelasjonsid,
+const kolonner = `id, konto_id, blob_id, sikkerhetsniva, tilgjengelig_til, korrelasjonsid,
 	ikke_logg, ukryptert, kryptert, opprettet, slettet, privat`
 
 func (s *Service) settInn(ctx context.Context, tx *store.Tx, m Metadata, blobID string) error {
@@ -38,8 +40,8 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, m Metadata, blobID 
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO dokumenter (`+kolonner+`)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`,
-		m.ID, m.KontoID, blobID, m.Mimetype, m.Sikkerhetsniva, store.Micros(m.TilgjengeligTil), m.Korrelasjonsid,
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`,
+		m.ID, m.KontoID, blobID, m.Sikkerhetsniva, store.Micros(m.TilgjengeligTil), m.Korrelasjonsid,
 		heltall(m.IkkeLoggNedlasting), m.Ukryptert, m.Kryptert, store.Micros(m.Opprettet), 0, forseglet)
 	if err != nil {
 		return fmt.Errorf("storing document %s: %w", m.ID, err)
@@ -48,7 +50,7 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, m Metadata, blobID 
 }
 
 func (s *Service) forsegl(m Metadata) ([]byte, error) {
-	klart, err := json.Marshal(privat{Navn: m.Dokumentnavn, EksponertFor: m.EksponertFor})
+	klart, err := json.Marshal(privat{Navn: m.Dokumentnavn, Mimetype: m.Mimetype, EksponertFor: m.EksponertFor})
 	if err != nil {
 		return nil, fmt.Errorf("encoding document %s: %w", m.ID, err)
 	}
@@ -74,7 +76,7 @@ func (s *Service) hent(ctx context.Context, q store.Queryer, id string) (m Metad
 func (s *Service) les(scan func(dest ...any) error) (m Metadata, blobID string, err error) {
 	var til, opprettet, slettet int64
 	var forseglet []byte
-	err = scan(&m.ID, &m.KontoID, &blobID, &m.Mimetype, &m.Sikkerhetsniva, &til, &m.Korrelasjonsid,
+	err = scan(&m.ID, &m.KontoID, &blobID, &m.Sikkerhetsniva, &til, &m.Korrelasjonsid,
 		&m.IkkeLoggNedlasting, &m.Ukryptert, &m.Kryptert, &opprettet, &slettet, &forseglet)
 	if err != nil {
 		return m, "", err
@@ -87,7 +89,7 @@ func (s *Service) les(scan func(dest ...any) error) (m Metadata, blobID string, 
 	if err := json.Unmarshal(klart, &p); err != nil {
 		return m, "", fmt.Errorf("decoding its name and grants: %w", err)
 	}
-	m.Dokumentnavn, m.EksponertFor = p.Navn, p.EksponertFor
+	m.Dokumentnavn, m.Mimetype, m.EksponertFor = p.Navn, p.Mimetype, p.EksponertFor
 	m.TilgjengeligTil, m.Opprettet, m.Slettet = store.Time(til), store.Time(opprettet), store.Time(slettet)
 	return m, blobID, nil
 }

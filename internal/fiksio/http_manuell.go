@@ -28,11 +28,15 @@ func visMottatt(m Melding) mottattMetadata {
 }
 
 // Neste is the first message of a konto's queue that no AMQP consumer holds; false
-// when there is none. feil.IkkeFunnet for an unknown konto.
+// when there is none. feil.IkkeFunnet for an unknown konto, feil.IngenTilgang for
+// an internal one, whose messages are receipts that the platform waits for.
 func (s *Service) Neste(ctx context.Context, kontoID string) (Melding, bool, error) {
 	k, err := s.Konto(ctx, kontoID)
 	if err != nil {
 		return Melding{}, false, err
+	}
+	if k.Intern {
+		return Melding{}, false, feil.Ny(feil.IngenTilgang, "Plattformens egen konto tømmes bare av plattformen")
 	}
 	holdt := s.kringkaster().Held(Ko(kontoID))
 	now := s.Klokke.Now()

@@ -92,6 +92,7 @@ type utlopstid struct {
 	igjen time.Time // when to look again at what consumers held; zero: not needed
 	neste int64     // what Next answered (µs); 0: not known
 	runde int64     // counts what makes a running Next's answer worthless
+	nullt int64     // counts what makes a running Utlop's sist worthless
 }
 
 func (u *utlopstid) nullstill() {
@@ -99,6 +100,7 @@ func (u *utlopstid) nullstill() {
 	defer u.mu.Unlock()
 	u.sist, u.neste = 0, 0
 	u.runde++
+	u.nullt++
 }
 
 // meldUtlop hears of each new message, at commit.
@@ -158,6 +160,10 @@ func (s *Service) nesteUtlop(ctx context.Context) (time.Time, error) {
 // Messages that a consumer holds are left alone until they come back. Idempotent.
 func (s *Service) Utlop(ctx context.Context, now time.Time) error {
 	naa := store.Micros(now)
+	u := &s.utlop
+	u.mu.Lock()
+	nullt := u.nullt
+	u.mu.Unlock()
 	holdt := false
 	var feilet []error // of single queues; the others go on
 	finn := s.utlopte
@@ -192,14 +198,15 @@ func (s *Service) Utlop(ctx context.Context, now time.Time) error {
 	if len(feilet) > 0 {
 		return errors.Join(feilet...)
 	}
-	u := &s.utlop
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.igjen = time.Time{}
 	if holdt {
 		u.igjen = now.Add(seIgjen)
 	}
-	u.sist = max(u.sist, naa)
+	if u.nullt == nullt { // else something expired that was not looked at
+		u.sist = max(u.sist, naa)
+	}
 	return nil
 }
 

@@ -427,3 +427,36 @@ func TestSkadetMeldingStopperIkkeKoen(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// iVeien runs fn once when something is to be withdrawn: in the middle of the duty.
+type iVeien struct {
+	ingenKringkaster
+	fn func()
+}
+
+func (v *iVeien) Withdraw(ko string, seqs []int64, remove func([]int64) error) error {
+	if fn := v.fn; fn != nil {
+		v.fn = nil
+		fn()
+	}
+	return v.ingenKringkaster.Withdraw(ko, seqs, remove)
+}
+
+// A konto that is deleted while the duty is at work does not keep its messages:
+// their senders are told at once, not when something else expires.
+func TestSlettetMensUtlopKjorer(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	fra, til, slettes := h.konto(t), h.konto(t), h.konto(t)
+	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, TTL: time.Hour}, nil)
+	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: slettes.ID}, nil)
+	h.Koble(&iVeien{fn: func() {
+		if err := h.SlettKonto(t.Context(), slettes.ID, ""); err != nil {
+			t.Error(err)
+		}
+	}})
+	h.Frem(t, time.Hour)
+	if got := h.typer(t, fra); len(got) != 2 {
+		t.Errorf("the sender was told %v", got)
+	}
+}

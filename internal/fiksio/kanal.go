@@ -64,7 +64,7 @@ func (k *Kanal) Send(ctx context.Context, l levering.Levering, f levering.Forsen
 	}
 	n, err := k.pakk(ctx, f.Filer, mottaker)
 	if err != nil {
-		return fmt.Errorf("packing for Fiks IO: %w", err)
+		return upakkelig(fmt.Errorf("packing for Fiks IO: %w", err))
 	}
 	defer n.Forkast()
 	return ikkeMulig(k.s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -79,6 +79,20 @@ func (k *Kanal) Send(ctx context.Context, l levering.Levering, f levering.Forsen
 func ikkeMulig(err error) error {
 	if f, ok := errors.AsType[*feil.Feil](err); ok && f.Kode == feil.Ugyldig {
 		return fmt.Errorf("%w: %s", levering.ErrIkkeMulig, f.Melding)
+	}
+	return err
+}
+
+// upakkelig makes a forsendelse that no container, or no message, can hold one
+// that trying again cannot cure. The errors name no file.
+func upakkelig(err error) error {
+	for _, e := range []error{asice.ErrName, asice.ErrDuplicate, asice.ErrMediaType, asice.ErrTooMany, asice.ErrEmpty} {
+		if errors.Is(err, e) {
+			return fmt.Errorf("%w: %w", levering.ErrIkkeMulig, err)
+		}
+	}
+	if feil.Er(err, feil.ForStor) {
+		return fmt.Errorf("%w: forsendelsen er for stor", levering.ErrIkkeMulig)
 	}
 	return err
 }

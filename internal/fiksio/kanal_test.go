@@ -17,6 +17,7 @@ import (
 
 	"knutepunkt/asice"
 	"knutepunkt/cms"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
@@ -245,6 +246,28 @@ func TestKanalKanIkkeBrukes(t *testing.T) {
 	}
 }
 
+// A forsendelse that no container can hold is not tried again and again: the
+// plan goes on at once.
+func TestKanalUpakkelig(t *testing.T) {
+	t.Parallel()
+	for hva, filer := range map[string][]levering.Fil{
+		"a bad name":       {fil("a/b", "x")},
+		"no media type":    {{Navn: "a", Mimetype: "a,b", Apne: fil("a", "x").Apne}},
+		"two of one name":  {fil("a", "x"), fil("a", "y")},
+		"nothing in it":    nil,
+		"a file too large": {{Navn: "a", Mimetype: "a/b", Apne: func(context.Context) (io.ReadCloser, error) { return nil, feil.Ny(feil.ForStor, "for stor") }}},
+	} {
+		t.Run(hva, func(t *testing.T) {
+			t.Parallel()
+			l := nyLeverer(t)
+			l.forsendes.Filer = filer
+			if lv := l.hent(t, l.lever(t)); !lv.Oppbrukt() || !lv.Alarm {
+				t.Errorf("%s, step %d, alarm %v", lv.Tilstand, lv.Steg, lv.Alarm)
+			}
+		})
+	}
+}
+
 func TestKanalSenderEnGang(t *testing.T) {
 	t.Parallel()
 	l := nyLeverer(t)
@@ -303,5 +326,31 @@ func TestSikrePlattformkontoErIdempotent(t *testing.T) {
 	}
 	if err := l.SlettKonto(t.Context(), l.plattform.ID, ""); err == nil {
 		t.Error("the platform's konto was deleted")
+	}
+}
+
+// Receipts reach the platform whatever an administrator of its organisation
+// tries: a lost one would send the same søknad out by the next channel too.
+func TestPlattformkontoErSinEgen(t *testing.T) {
+	t.Parallel()
+	l := nyLeverer(t)
+	id := l.lever(t)
+	m := l.ko(t, l.fagsystem)[0]
+	for hva, fn := range map[string]func() error{
+		"deactivate": func() error { _, err := l.SettAktiv(t.Context(), l.plattform.ID, false, ""); return err },
+		"close":      func() error { return l.SettKunAksepterte(t.Context(), l.plattform.ID, true, "") },
+		"keyless":    func() error { return l.FjernSertifikat(t.Context(), l.plattform.ID, "") },
+	} {
+		if err := fn(); !feil.Er(err, feil.Konflikt) {
+			t.Errorf("%s: %v", hva, err)
+		}
+	}
+	l.send(t, Utgaaende{AvsenderKontoID: l.fagsystem.ID, MottakerKontoID: l.plattform.ID, Type: "no.nav.digisos.soknad.mottatt.v1", SvarPaMelding: m.MeldingID}, nil)
+	if n, ok, err := l.Neste(t.Context(), l.plattform.ID); ok || !feil.Er(err, feil.IngenTilgang) {
+		t.Errorf("the receipt was handed out by hand: %+v, %v", n.MeldingID, err)
+	}
+	l.Frem(t, 0)
+	if lv := l.hent(t, id); lv.Tilstand != levering.Bekreftet {
+		t.Errorf("in the end: %s", lv.Tilstand)
 	}
 }

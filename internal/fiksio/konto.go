@@ -134,13 +134,17 @@ func (s *Service) Kontoer(ctx context.Context, fiksOrgID string) ([]Konto, error
 	return s.kontoer(ctx, s.DB.Read(), fiksOrgID)
 }
 
-// endreKonto changes a konto in one transaction. feil.IkkeFunnet, and fn's error.
+// endreKonto changes a konto in one transaction. feil.IkkeFunnet, feil.Konflikt
+// for the platform's own, and fn's error.
 func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (Konto, error) {
 	var k Konto
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		var err error
 		if k, err = s.hentKonto(ctx, tx, id); err != nil {
 			return err
+		}
+		if k.Intern { // its receipts would not come through
+			return feil.Ny(feil.Konflikt, "Plattformens egen konto kan ikke endres")
 		}
 		varAktiv := k.Aktiv
 		if err := fn(tx, &k); err != nil {

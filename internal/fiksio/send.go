@@ -27,9 +27,11 @@ const (
 	maksIRad = amqp.InlineBody
 	// maksIMinne is how much of a payload is held in memory while its size is unknown.
 	maksIMinne = 256 << 10
-	// maksHeadere bounds all header names and values together, bytes: they must fit
-	// in one AMQP frame.
-	maksHeadere = 32 << 10
+	// maksHeadere bounds all header names and values together, bytes, and
+	// maksAntallHeadere how many there are: with what AMQP adds to each they must
+	// fit in one frame.
+	maksHeadere       = 32 << 10
+	maksAntallHeadere = 1000
 	// ekstraLevetid is how much longer a large payload lives than its message (contract §5.1).
 	ekstraLevetid = 24 * time.Hour
 
@@ -159,6 +161,9 @@ func (u Utgaaende) Validate() error {
 	}
 	if u.TTL != 0 && (u.TTL < MinTTL || u.TTL > MaxTTL) {
 		return feil.Ny(feil.Ugyldig, "ttl må være minst %d og høyst %d millisekunder", MinTTL.Milliseconds(), MaxTTL.Milliseconds())
+	}
+	if len(u.Headere) > maksAntallHeadere {
+		return feil.Ny(feil.Ugyldig, "headere har %d navn: høyst %d er tillatt", len(u.Headere), maksAntallHeadere)
 	}
 	n := 0
 	for k, v := range u.Headere {

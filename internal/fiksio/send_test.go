@@ -2,6 +2,7 @@ package fiksio
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -314,6 +315,29 @@ func TestForIDer(t *testing.T) {
 		}
 		if diff := cmp.Diff(append([]int64{}, ids...), got); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+// Whatever headers Validate lets through fit in a frame: what is accepted can
+// be delivered.
+func TestFlestHeadere(t *testing.T) {
+	t.Parallel()
+	for _, antall := range []int{1, 10, 100, 1000, 8000} {
+		u := Utgaaende{Type: strings.Repeat("t", 255), AvsenderKontoID: uuid.NewString(), MottakerKontoID: uuid.NewString(),
+			SvarPaMelding: uuid.NewString(), Headere: map[string]string{}}
+		for i := range antall {
+			u.Headere[fmt.Sprint(i)] = strings.Repeat("x", max(0, (maksHeadere-5*antall)/antall))
+		}
+		if u.Validate() != nil {
+			continue
+		}
+		bytes := 0
+		for _, h := range amqpMelding("q", Melding{Utgaaende: u, AvsenderNavn: strings.Repeat("ø", 200), SvarTilType: u.Type}).Headers {
+			bytes += 1 + len(h.Name) + 1 + 4 + len(h.Value) // AMQP 0-9-1 §4.2.5.5
+		}
+		if bytes > 100_000 {
+			t.Errorf("%d headers were let through: %d bytes do not fit in a frame of 128 KiB with room to spare", antall, bytes)
 		}
 	}
 }

@@ -78,6 +78,9 @@ type Spec struct {
 	Key   string // when not "": at most one waiting job per (Kind, Key); enqueueing again moves it to the new RunAt
 	Arg   string
 	RunAt time.Time // zero: now
+	// Tidligst keeps the time of a job of the same Key that waits already, when
+	// that is earlier than RunAt.
+	Tidligst bool
 }
 
 // Duty is recurring background work of a room that keeps its own due times,

@@ -43,8 +43,9 @@ func insert(ctx context.Context, tx *store.Tx, id int64, s Spec, now time.Time) 
 		(id, kind, key, arg, state, run_at, attempt, last_error, lease_until, lease_owner, created)
 		VALUES ($1, $2, $3, $4, 'waiting', $5, 0, '', 0, '', $6)
 		ON CONFLICT (kind, key) WHERE state = 'waiting' AND key <> ''
-		DO UPDATE SET run_at = excluded.run_at, arg = excluded.arg, attempt = 0, last_error = ''`,
-		id, s.Kind, s.Key, s.Arg, store.Micros(s.RunAt), store.Micros(now))
+		DO UPDATE SET run_at = CASE WHEN $7 AND jobs.run_at < excluded.run_at THEN jobs.run_at ELSE excluded.run_at END,
+			arg = excluded.arg, attempt = 0, last_error = ''`,
+		id, s.Kind, s.Key, s.Arg, store.Micros(s.RunAt), store.Micros(now), s.Tidligst)
 	return err
 }
 

@@ -96,7 +96,8 @@ func (s *Service) vent(ctx context.Context, sett Levering, grunn string) error {
 		if err := oppdater(ctx, tx, l); err != nil {
 			return err
 		}
-		return s.planlegg(ctx, tx, l.ID, l.Frist)
+		// A Dytt that came while the source was asked stands.
+		return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: l.ID, Arg: l.ID, RunAt: l.Frist, Tidligst: true})
 	})
 }
 

@@ -406,3 +406,23 @@ func TestOvergangErEnTransaksjon(t *testing.T) {
 		t.Fatalf("half a transition is left: %s %v", etter.Tilstand, tilstander(hist))
 	}
 }
+
+// What is waited for can come while the source is being asked: the push that
+// tells of it is not lost.
+func TestDyttMensDetSporres(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, false)
+	spurt := 0
+	h.kilde.forsendelse = func(l Levering, _ string) (Forsendelse, error) {
+		if spurt++; spurt > 1 {
+			return Forsendelse{}, nil
+		}
+		h.skriv(t, func(tx *store.Tx) error { return h.s.Dytt(t.Context(), tx, l.ID) })
+		return Forsendelse{}, fmt.Errorf("søknaden er ikke sendt: %w", ErrVent)
+	}
+	id := h.opprett(t)
+	h.kjor(t)
+	if l, _ := h.hent(t, id); l.Tilstand != Sendt {
+		t.Errorf("%s after %d questions, next at %s", l.Tilstand, spurt, l.Frist)
+	}
+}

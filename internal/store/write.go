@@ -145,7 +145,7 @@ func (db *DB) commit(batch []*request) {
 			db.rollback()
 			err = fmt.Errorf("store: transaction lost: %w", err)
 			if fnErr != nil { // its text only: it may be a verdict on what is lost
-				r.reply <- reply{err: fmt.Errorf("%w (%v)", err, fnErr)}
+				r.reply <- reply{err: fmt.Errorf("%w (%v)", err, fnErr)} //nolint:errorlint // only its text, as said
 			} else {
 				r.reply <- reply{err: err}
 			}

@@ -6,7 +6,7 @@ CREATE TABLE audit_hendelser (
     tjeneste     text   NOT NULL,
     underressurs text   NOT NULL,
     handling     text   NOT NULL,
-    request_id   text   NOT NULL,
+    request_id   text   NOT NULL, -- keyed hash of the sporingsId, or ''
     gjelder      text   NOT NULL, -- keyed hash of the citizen's fnr, or ''
     data         bytea  NOT NULL, -- sealed: the whole event
     kjede        text   NOT NULL  -- keyed hash over the former row's kjede and this row

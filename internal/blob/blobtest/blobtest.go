@@ -230,6 +230,7 @@ func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testin
 		"sweep takes orphans only":                        testSweep,
 		"what is not there":                               testNotThere,
 		"blobs outlive a rotation of the keys":            testRotation,
+		"many small ones do not fill the memory":          testMany,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -651,6 +652,50 @@ func testNotThere(t *testing.T, b *bench) {
 		if _, err := b.s.Size(t.Context(), id); !errors.Is(err, blob.ErrIkkeFunnet) {
 			t.Errorf("Size %q: got %v", id, err)
 		}
+	}
+}
+
+// testMany: small blobs that wait for their commit take 64 MiB together, not more.
+func testMany(t *testing.T, b *bench) {
+	content := random(200 << 10)
+	for _, end := range []string{"discard", "commit"} {
+		var ws []*blob.Writer
+		for range 500 {
+			ws = append(ws, b.write(content))
+		}
+		before := len(b.names())
+		if kept := (len(ws) - before) * len(content); kept > 64<<20 || kept < 48<<20 { // they lie in buffers of 256 KiB
+			t.Errorf("before the %s: %d bytes are kept in memory", end, kept)
+		}
+		if end == "commit" {
+			if err := b.db.Write(t.Context(), func(tx *store.Tx) error {
+				for _, w := range ws {
+					if err := w.Commit(t.Context(), tx); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, w := range ws {
+			w.Discard()
+		}
+		if end == "commit" {
+			for _, w := range []*blob.Writer{ws[0], ws[499]} {
+				if got, err := b.read(w.ID(), 0); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("%d bytes came back, %v", len(got), err)
+				}
+			}
+		} else if n := len(b.names()); n != 0 {
+			t.Errorf("%d are left in the backend", n)
+		}
+	}
+	before := len(b.names())
+	b.store(content)
+	if len(b.names()) != before {
+		t.Error("there is room again, and yet a small one went to the backend")
 	}
 }
 

@@ -10,7 +10,6 @@ CREATE TABLE dokumenter (
     id               text   PRIMARY KEY,
     konto_id         text   NOT NULL,
     blob_id          text   NOT NULL,
-    mimetype         text   NOT NULL,
     sikkerhetsniva   int    NOT NULL,
     tilgjengelig_til bigint NOT NULL, -- 0: never expires
     korrelasjonsid   text   NOT NULL,

@@ -39,7 +39,9 @@ type Backend interface {
 	// ErrAccessRefused when refused, without telling why.
 	Login(ctx context.Context, username, password string) (User, error)
 
-	// MayConsume answers nil, ErrNoQueue or ErrAccessRefused.
+	// MayConsume answers nil, ErrNoQueue or ErrAccessRefused. It is asked when a
+	// client begins to consume, and again every Config.RecheckEvery: a right that
+	// was withdrawn ends the connection.
 	MayConsume(ctx context.Context, user User, queue string) error
 
 	// Ready returns up to limit messages of queue with Seq > after, by Seq,

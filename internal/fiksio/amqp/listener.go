@@ -35,6 +35,9 @@ type Config struct {
 	ConsumerTimeout time.Duration
 	// WriteTimeout is how long a client may take to read 128 KiB. Default 30 s.
 	WriteTimeout time.Duration
+	// RecheckEvery is how often the backend is asked again whether consumers may have
+	// their queues. Default 30 s.
+	RecheckEvery time.Duration
 }
 
 // markEvery is how often deliveries that stay unacked are told to the backend:
@@ -94,6 +97,9 @@ func New(cfg Config) *Listener {
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = 30 * time.Second
 	}
+	if cfg.RecheckEvery == 0 {
+		cfg.RecheckEvery = 30 * time.Second
+	}
 	l := &Listener{
 		cfg: cfg, log: cfg.Log,
 		queues: map[string]*queue{}, conns: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{},
@@ -102,6 +108,7 @@ func New(cfg Config) *Listener {
 	l.settler = newSettler(l)
 	l.work.Go(l.settler.run)
 	l.work.Go(l.markLingering)
+	l.work.Go(l.recheck)
 	if p, ok := cfg.Backend.(Publisher); ok {
 		l.publishing = newPublishing(l, p)
 		l.work.Go(l.publishing.run)
@@ -292,6 +299,38 @@ func (l *Listener) DisconnectQueue(queue string) {
 // DisconnectUser closes every connection of user, with 320: its access was withdrawn.
 func (l *Listener) DisconnectUser(user string) {
 	l.disconnect(func(c Connection) bool { return c.User == user }, "access was withdrawn")
+}
+
+// recheck ends connections whose right to a queue was withdrawn since they began to
+// consume it: a connection may last for months.
+func (l *Listener) recheck() {
+	t := time.NewTicker(l.cfg.RecheckEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-l.ctx.Done():
+			return
+		}
+		l.mu.RLock()
+		conns := make([]*conn, 0, len(l.conns))
+		for c := range l.conns {
+			conns = append(conns, c)
+		}
+		l.mu.RUnlock()
+		for _, c := range conns {
+			info, _ := c.describe()
+			for _, queue := range info.Queues {
+				ctx, cancel := context.WithTimeout(c.ctx, askTimeout)
+				err := l.cfg.Backend.MayConsume(ctx, c.user, queue)
+				cancel()
+				if errors.Is(err, ErrAccessRefused) || errors.Is(err, ErrNoQueue) {
+					c.force("access was withdrawn")
+					break
+				}
+			}
+		}
+	}
 }
 
 // Connections describes the open connections, oldest first.

@@ -424,6 +424,42 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
+// A right that is withdrawn ends the deliveries to those who consume already; a
+// backend that cannot tell ends nothing.
+func TestAccessWithdrawn(t *testing.T) {
+	t.Parallel()
+	env, b, _ := amqptest.StartOwn(t, func(c *amqp.Config) { c.RecheckEvery = 5 * time.Millisecond })
+	var asked, answer atomic.Int32 // 1: out of order, 2: refused
+	b.Fault = func(op string) error {
+		if op != "MayConsume" {
+			return nil
+		}
+		asked.Add(1)
+		return []error{nil, errors.New("out of order"), amqp.ErrAccessRefused}[answer.Load()]
+	}
+	q := env.NewQueue(t)
+	conn, _ := dial(t, env)
+	_, ds := consume(t, conn, q, 10)
+	publish(t, env, q, "1")
+	next(t, ds)
+	answer.Store(1)
+	before := asked.Load()
+	eventually(t, "asked again", func() bool { return asked.Load() > before+2 })
+	if conn.IsClosed() {
+		t.Fatal("closed although nobody withdrew anything")
+	}
+	closed := conn.NotifyClose(make(chan *client.Error, 1))
+	answer.Store(2)
+	select {
+	case e := <-closed:
+		if e == nil || e.Code != 320 {
+			t.Errorf("closed with %v", e)
+		}
+	case <-time.After(patience):
+		t.Fatal("it goes on consuming")
+	}
+}
+
 // TestShutdown: three restarts while a message is held do not make it a failure, the mark stays, and
 // settlements on the way count.
 func TestShutdown(t *testing.T) {

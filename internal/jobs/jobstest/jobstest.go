@@ -359,8 +359,12 @@ func testKeyMoves(t *testing.T, b *bench) {
 		jobs.Spec{Kind: "a", Arg: "no key", RunAt: at(time.Hour)})
 	b.add(jobs.Spec{Kind: "a", Key: "k", Arg: "moved", RunAt: at(2 * time.Hour)},
 		jobs.Spec{Kind: "a", Key: "l", Arg: "sooner", RunAt: at(time.Minute)})
+	b.add(jobs.Spec{Kind: "a", Key: "m", Arg: "early", RunAt: at(time.Second)},
+		jobs.Spec{Kind: "a", Key: "n", Arg: "late", RunAt: at(2 * time.Minute)})
+	b.add(jobs.Spec{Kind: "a", Key: "m", Arg: "keeps", RunAt: at(time.Hour), Tidligst: true},
+		jobs.Spec{Kind: "a", Key: "n", Arg: "moves", RunAt: at(2 * time.Second), Tidligst: true})
 	b.advance(3 * time.Hour)
-	b.want("1m0s sooner 1", "1h0m0s other kind 1", "1h0m0s no key 1", "1h0m0s no key 1", "2h0m0s moved 1")
+	b.want("1s keeps 1", "2s moves 1", "1m0s sooner 1", "1h0m0s other kind 1", "1h0m0s no key 1", "1h0m0s no key 1", "2h0m0s moved 1")
 }
 
 func testKeyWhileRunning(t *testing.T, b *bench) {
