@@ -202,7 +202,7 @@ func (s *Service) nyKonfigurasjon(ctx context.Context, tx *store.Tx, org organis
 	if _, err := s.Organisasjon.TaIBruk(ctx, tx, org.ID, organisasjon.TypeDigisos); err != nil {
 		return fmt.Errorf("taking Digisos into use: %w", err)
 	}
-	konto, err := s.Dokumentlager.OpprettKonto(ctx, tx, dokumentlager.Konto{ID: uuid.NewString(), FiksOrgID: org.ID, Navn: "Fiks Digisos"})
+	konto, err := s.Dokumentlager.OpprettKonto(ctx, tx, dokumentlager.Konto{ID: uuid.NewString(), FiksOrgID: org.ID, Navn: "Fiks Digisos", Tjenestens: true})
 	if err != nil {
 		return fmt.Errorf("making the dokumentlager konto: %w", err)
 	}

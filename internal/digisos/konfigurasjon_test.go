@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"knutepunkt/internal/audit"
+	"knutepunkt/internal/feil"
 )
 
 func TestKonfigurasjonAPI(t *testing.T) {
@@ -121,4 +122,19 @@ func TestKommuneInfo(t *testing.T) {
 	}
 	h.get(t, nav, "/digisos/api/v1/nav/kommuner/1106").er(t, 404)
 	h.get(t, nav, "/digisos/api/v1/nav/kommuner/abc").er(t, 400)
+}
+
+// The documents of Digisos are nobody's to list or delete past Digisos.
+func TestKontoeneErTjenestens(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	k, err := h.s.Konfigurasjon(t.Context(), orgOslo)
+	must(t, err)
+	fiksIO, err := h.fio.Konto(t.Context(), kontoOslo)
+	must(t, err)
+	for id, org := range map[string]string{k.DokumentlagerKontoID: orgOslo, h.s.mellomlagringKonto(): orgNAV, fiksIO.DokumentlagerKontoID: orgOslo} {
+		if _, err := h.dok.Konto(t.Context(), org, id); !feil.Er(err, feil.IngenTilgang) {
+			t.Errorf("konto %s: %v", id, err)
+		}
+	}
 }

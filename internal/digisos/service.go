@@ -80,7 +80,7 @@ func NewService(d Deps, cfg Config) (*Service, error) {
 func (s *Service) Klargjor(ctx context.Context) error {
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := s.Dokumentlager.OpprettKonto(ctx, tx, dokumentlager.Konto{
-			ID: s.mellomlagringKonto(), FiksOrgID: s.cfg.MellomlagringOrgID, Navn: "Digisos mellomlagring",
+			ID: s.mellomlagringKonto(), FiksOrgID: s.cfg.MellomlagringOrgID, Navn: "Digisos mellomlagring", Tjenestens: true,
 		})
 		return err
 	})

@@ -17,7 +17,10 @@ const MaxStorrelse = 5 << 30
 // Konto owns documents; it is a ressurs of type TJENESTE_DOKUMENTLAGER_KONTO.
 type Konto struct {
 	ID, FiksOrgID, Navn string
-	Slettet             time.Time
+	// Tjenestens: a service of the platform keeps its documents here; the room's
+	// own API is closed to it, for administrators too.
+	Tjenestens bool
+	Slettet    time.Time
 }
 
 // Eksponering is one grant: who may download (dokumentlager contract A2).

@@ -333,8 +333,8 @@ func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Kont
 	if k.ID == "" {
 		k.ID = uuid.NewString()
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO dokumentlager_kontoer (id, fiks_org, navn, opprettet) VALUES ($1,$2,$3,$4)`,
-		k.ID, k.FiksOrgID, k.Navn, store.Micros(s.klokke.Now())); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO dokumentlager_kontoer (id, fiks_org, navn, tjenestens, opprettet) VALUES ($1,$2,$3,$4,$5)`,
+		k.ID, k.FiksOrgID, k.Navn, heltall(k.Tjenestens), store.Micros(s.klokke.Now())); err != nil {
 		if store.IsUnique(err) {
 			return k, feil.Ny(feil.Konflikt, "Dokumentlager-kontoen finnes allerede")
 		}
@@ -353,7 +353,8 @@ func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Kont
 	return k, nil
 }
 
-// Konto finds a konto of an organisation; feil.IkkeFunnet, feil.Slettet.
+// Konto finds a konto that an organisation uses itself; feil.IkkeFunnet,
+// feil.Slettet, feil.IngenTilgang for one of a service.
 func (s *Service) Konto(ctx context.Context, fiksOrgID, kontoID string) (Konto, error) {
 	k, err := hentKonto(ctx, s.db.Read(), kontoID)
 	switch {
@@ -361,6 +362,8 @@ func (s *Service) Konto(ctx context.Context, fiksOrgID, kontoID string) (Konto, 
 		return k, err
 	case k.FiksOrgID != fiksOrgID:
 		return Konto{}, feil.Ny(feil.IkkeFunnet, "Dokumentlager-kontoen finnes ikke")
+	case k.Tjenestens:
+		return Konto{}, feil.Ny(feil.IngenTilgang, "Dokumentlager-kontoen brukes av en tjeneste på plattformen og er ikke åpen for andre")
 	case !k.Slettet.IsZero():
 		return k, feil.Ny(feil.Slettet, "Dokumentlager-kontoen er slettet")
 	}

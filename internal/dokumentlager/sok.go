@@ -147,7 +147,7 @@ func (h HTTP) sok(w http.ResponseWriter, r *http.Request) error {
 		k.Til = *inn.Til
 	}
 	if inn.Korrelasjonsid != nil {
-		k.Korrelasjonsid = *inn.Korrelasjonsid
+		k.Korrelasjonsid = strings.ToLower(*inn.Korrelasjonsid)
 	}
 	treff, totalt, err := h.Service.Sok(r.Context(), konto.ID, k, fra, antall)
 	if err != nil {
@@ -181,7 +181,7 @@ func (h HTTP) slettKorrelerte(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id := r.PathValue("korrelasjonsid")
+	id := strings.ToLower(r.PathValue("korrelasjonsid"))
 	if uuid.Validate(id) != nil {
 		return feil.Ny(feil.Ugyldig, "korrelasjonsid må være en UUID")
 	}

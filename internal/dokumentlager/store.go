@@ -110,8 +110,8 @@ func (s *Service) oppdater(ctx context.Context, tx *store.Tx, m Metadata) error 
 func hentKonto(ctx context.Context, q store.Queryer, id string) (Konto, error) {
 	var k Konto
 	var slettet int64
-	err := q.QueryRowContext(ctx, `SELECT id, fiks_org, navn, slettet FROM dokumentlager_kontoer WHERE id = $1`, id).
-		Scan(&k.ID, &k.FiksOrgID, &k.Navn, &slettet)
+	err := q.QueryRowContext(ctx, `SELECT id, fiks_org, navn, tjenestens, slettet FROM dokumentlager_kontoer WHERE id = $1`, id).
+		Scan(&k.ID, &k.FiksOrgID, &k.Navn, &k.Tjenestens, &slettet)
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, feil.Ny(feil.IkkeFunnet, "Dokumentlager-kontoen finnes ikke")
 	} else if err != nil {

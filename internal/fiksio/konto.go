@@ -112,7 +112,7 @@ func (s *Service) OpprettKonto(ctx context.Context, tx *store.Tx, k Konto) (Kont
 		return Konto{}, err
 	}
 	dok, err := s.Dokumentlager.OpprettKonto(ctx, tx, dokumentlager.Konto{
-		ID: k.DokumentlagerKontoID, FiksOrgID: k.FiksOrgID, Navn: "Fiks IO " + k.Navn})
+		ID: k.DokumentlagerKontoID, FiksOrgID: k.FiksOrgID, Navn: "Fiks IO " + k.Navn, Tjenestens: true})
 	if err != nil {
 		return Konto{}, err
 	}

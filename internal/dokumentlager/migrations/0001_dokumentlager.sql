@@ -1,10 +1,11 @@
 -- +goose Up
 CREATE TABLE dokumentlager_kontoer (
-    id        text   PRIMARY KEY,
-    fiks_org  text   NOT NULL,
-    navn      text   NOT NULL,
-    opprettet bigint NOT NULL,
-    slettet   bigint NOT NULL DEFAULT 0
+    id         text   PRIMARY KEY,
+    fiks_org   text   NOT NULL,
+    navn       text   NOT NULL,
+    tjenestens int    NOT NULL, -- 1: a service's own, closed to the API
+    opprettet  bigint NOT NULL,
+    slettet    bigint NOT NULL DEFAULT 0
 );
 CREATE TABLE dokumenter (
     id               text   PRIMARY KEY,
