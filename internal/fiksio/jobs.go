@@ -372,7 +372,8 @@ func (s *Service) hoder(ctx context.Context, fn func(utlopt) bool) error {
 			return err
 		}
 		for _, m := range ms {
-			if _, seq := delNokkel(m.id); !slices.Contains(holdt, seq) && !fn(m) {
+			_, seq := delNokkel(m.id)
+			if _, h := slices.BinarySearch(holdt, seq); !h && !fn(m) {
 				break
 			}
 		}

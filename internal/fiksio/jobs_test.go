@@ -460,3 +460,48 @@ func TestSlettetMensUtlopKjorer(t *testing.T) {
 		t.Errorf("the sender was told %v", got)
 	}
 }
+
+// holder is a listener whose consumers hold the first n messages of every queue.
+type holder struct {
+	ingenKringkaster
+	n int64
+}
+
+func (h holder) Held(string) (seqs []int64) {
+	for seq := range h.n {
+		seqs = append(seqs, seq+1)
+	}
+	return seqs
+}
+
+// Looking for the next message by hand does not read all that consumers hold,
+// and goes past what has expired.
+func TestNesteBakMangeHoldte(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	fra, til := h.konto(t), h.konto(t)
+	const antall = 2000
+	h.skriv(t, func(tx *store.Tx) error {
+		for range antall {
+			u := Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, Type: "holdt"}
+			if _, err := h.Send(t.Context(), tx, u, &Nyttelast{storrelse: maksIRad, kropp: make([]byte, maksIRad)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, Type: "utløpt", TTL: time.Hour}, nil)
+	h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: til.ID, Type: "neste"}, nil)
+	h.Klokke.Sett(grunntest.Start.Add(2 * time.Hour)) // the duty has not run
+	h.Koble(holder{n: antall})
+	brukt := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			if m, ok, err := h.Neste(t.Context(), til.ID); err != nil || !ok || m.Type != "neste" {
+				t.Fatalf("%q, %v, %v", m.Type, ok, err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	if brukt > antall*maksIRad/4 {
+		t.Errorf("%d bytes were allocated for one message", brukt)
+	}
+}
