@@ -11,16 +11,25 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// jobbKind is the one job of a levering: it does what the state asks for at its
-// time. Its key and argument are the levering's id.
-const jobbKind = "levering"
+// A levering has at most one waiting job of each kind, with its id as key and
+// argument: one that hands it to a channel, and one for its deadline, which does
+// not wait behind the packing of large ones.
+const (
+	jobbKind  = "levering"
+	fristKind = "levering.frist"
+)
 
+// planlegg makes the job for the present wait: at once a hand-over, later the deadline.
 func (s *Service) planlegg(ctx context.Context, tx *store.Tx, id string, naar time.Time) error {
-	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: id, Arg: id, RunAt: naar})
+	kind := fristKind
+	if naar.IsZero() {
+		kind = jobbKind
+	}
+	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: kind, Key: id, Arg: id, RunAt: naar})
 }
 
-// kjor is the worker: it sends what is unsent, and moves on what has waited
-// past its deadline.
+// kjor is the worker of both: it sends what is unsent, and moves on what has
+// waited past its deadline.
 func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 	l, err := hent(ctx, s.db.Read(), jobb.Arg)
 	if feil.Er(err, feil.IkkeFunnet) {
@@ -33,6 +42,8 @@ func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 		return nil
 	case l.Tilstand == Sendt || l.Oppbrukt():
 		return s.vedFrist(ctx, l.ID)
+	case jobb.Kind == fristKind: // it has moved on: its hand-over has a job of its own
+		return nil
 	default:
 		return s.send(ctx, l, jobb.Attempt)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
+	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/store"
 )
 
@@ -425,4 +426,76 @@ func TestDyttMensDetSporres(t *testing.T) {
 	if l, _ := h.hent(t, id); l.Tilstand != Sendt {
 		t.Errorf("%s after %d questions, next at %s", l.Tilstand, spurt, l.Frist)
 	}
+}
+
+// stille is a channel that hands over when it is let to.
+type stille struct {
+	kanal
+	begynt, slipp chan struct{}
+}
+
+func (k *stille) Send(ctx context.Context, l Levering, f Forsendelse, sendt func(*store.Tx) error) error {
+	k.begynt <- struct{}{}
+	select {
+	case <-k.slipp:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return k.kanal.Send(ctx, l, f, sendt)
+}
+
+// melder tells of each transition.
+type melder struct {
+	kilde
+	endret chan Levering
+}
+
+func (m *melder) Endret(_ context.Context, tx *store.Tx, l Levering) error {
+	tx.OnCommit(func() { m.endret <- l })
+	return nil
+}
+
+// Deadlines do not wait for large forsendelser that are being packed.
+func TestFristVenterIkkePaaSending(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, false)
+	k := &stille{kanal: kanal{navn: KanalFiksIO, db: h.DB}, begynt: make(chan struct{}, 9), slipp: make(chan struct{}, 9)}
+	m := &melder{endret: make(chan Levering, 99)}
+	h.s.RegistrerKanal(k)
+	h.s.RegistrerKilde("test", m)
+	h.Jobs.Handle("vekk", jobs.Options{}, func(context.Context, jobs.Job) error { return nil })
+	if err := h.Jobs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		close(k.slipp)
+		if err := h.Jobs.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	til := func(id string, tilstand Tilstand) {
+		t.Helper()
+		for {
+			select {
+			case l := <-m.endret:
+				if l.ID == id && l.Tilstand == tilstand {
+					return
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%s was not reached", tilstand)
+			}
+		}
+	}
+	venter := h.opprett(t)
+	k.slipp <- struct{}{}
+	til(venter, Sendt)
+	<-k.begynt
+	for range 2 {
+		h.opprett(t)
+		<-k.begynt
+	}
+	h.Klokke.Sett(h.Klokke.Now().Add(25 * time.Hour))
+	// The engine looks at a clock that was moved when it is woken.
+	h.skriv(t, func(tx *store.Tx) error { return h.Jobs.Enqueue(t.Context(), tx, jobs.Spec{Kind: "vekk"}) })
+	til(venter, TTLTidsavbrudd)
 }

@@ -77,7 +77,7 @@ type Service struct {
 	kilder  map[string]Kilde
 }
 
-// NewService makes the engine and registers its job. Channels and sources are
+// NewService makes the engine and registers its jobs. Channels and sources are
 // plugged in before the job engine starts.
 func NewService(db *store.DB, k klokke.Klokke, jobber *jobs.Engine, varsler Varsler, log *slog.Logger, cfg Config) *Service {
 	s := &Service{
@@ -85,6 +85,7 @@ func NewService(db *store.DB, k klokke.Klokke, jobber *jobs.Engine, varsler Vars
 		kanaler: map[string]Kanal{}, kilder: map[string]Kilde{},
 	}
 	jobber.Handle(jobbKind, jobs.Options{MaxAttempts: 1 << 30, Timeout: 2 * time.Hour, Concurrency: 2}, s.kjor)
+	jobber.Handle(fristKind, jobs.Options{MaxAttempts: 1 << 30}, s.kjor)
 	return s
 }
 
@@ -143,7 +144,7 @@ func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
 		return err
 	}
-	return s.jobber.Cancel(ctx, tx, jobbKind, l.ID)
+	return errors.Join(s.jobber.Cancel(ctx, tx, jobbKind, l.ID), s.jobber.Cancel(ctx, tx, fristKind, l.ID))
 }
 
 // videre leaves the present channel, in state t for the reason given, and goes
