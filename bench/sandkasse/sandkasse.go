@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -98,12 +99,16 @@ const klarFrist = 30 * time.Second
 // output goes to logg. What it is given in kommando runs instead of
 // "BINAR sandbox", with the same flags after it.
 func Start(ctx context.Context, binar, dir string, logg io.Writer, kommando ...string) (*Sandkasse, error) {
+	forrige, err := os.Stat(filepath.Join(dir, "sandbox.json")) // of the life before, if there was one
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	start := time.Now()
 	s, err := begynn(binar, dir, logg, kommando)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ventKlar(ctx, start); err != nil {
+	if err := s.ventKlar(ctx, forrige); err != nil {
 		_ = s.Drep()
 		return nil, err
 	}
@@ -146,7 +151,7 @@ func begynn(binar, dir string, logg io.Writer, kommando []string) (*Sandkasse, e
 }
 
 // ventKlar waits for the sandbox.json of this life, then for /readyz.
-func (s *Sandkasse) ventKlar(ctx context.Context, start time.Time) error {
+func (s *Sandkasse) ventKlar(ctx context.Context, forrige fs.FileInfo) error {
 	ctx, avbryt := context.WithTimeout(ctx, klarFrist)
 	defer avbryt()
 	fil := filepath.Join(s.Dir, "sandbox.json")
@@ -161,8 +166,8 @@ func (s *Sandkasse) ventKlar(ctx context.Context, start time.Time) error {
 		case <-tikk.C:
 		}
 		if s.BaseURL == "" {
-			// File times are as coarse as a tick of the kernel.
-			if info, err := os.Stat(fil); err != nil || info.ModTime().Before(start.Add(-10*time.Millisecond)) {
+			info, err := os.Stat(fil)
+			if err != nil || forrige != nil && os.SameFile(info, forrige) && info.ModTime().Equal(forrige.ModTime()) {
 				continue
 			}
 			data, err := os.ReadFile(fil)
