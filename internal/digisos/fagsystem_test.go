@@ -12,6 +12,7 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/store"
 )
 
 // sokerJSON is a digisos-soker with the hendelser given, or one of its own; ref
@@ -201,4 +202,19 @@ func FuzzLesOppdatering(f *testing.F) {
 			t.Errorf("%q is not in the body", soker)
 		}
 	})
+}
+
+// A case that changes between being found old and being deleted stays.
+func TestEndretMensDenSkulleSlettes(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	ny := les[string](t, h.gjor(t, fagOslo, "POST", "/digisos/api/v1/"+orgOslo+"/ny?sokerFnr="+kari, "", nil), 200)
+	gammel := les[string](t, h.gjor(t, fagOslo, "POST", "/digisos/api/v1/"+orgOslo+"/ny?sokerFnr="+kari, "", nil), 200)
+	h.Klokke.Sett(h.Klokke.Now().Add(h.s.cfg.Sakslevetid))
+	naa := store.Micros(h.Klokke.Now())
+	h.write(t, func(tx *store.Tx) error { return h.s.rorSak(t.Context(), tx, ny, h.Klokke.Now()) })
+	must(t, h.s.slettSak(t.Context(), ny, naa))
+	must(t, h.s.slettSak(t.Context(), gammel, naa))
+	h.get(t, innbygger(kari), "/digisos/api/v1/soknader/"+ny).er(t, 200)
+	h.get(t, innbygger(kari), "/digisos/api/v1/soknader/"+gammel).er(t, 410)
 }

@@ -3,6 +3,7 @@ package digisos
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,7 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 			return fmt.Errorf("listing cases to delete: %w", err)
 		}
 		for _, id := range ider {
-			err := s.SlettSak(ctx, id)
+			err := s.slettSak(ctx, id, store.Micros(naa))
 			if err == nil {
 				continue
 			}
@@ -107,6 +108,12 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 // answers 410 and keeps the navEksternRefId taken. feil.IkkeFunnet,
 // feil.Slettet, and feil.Konflikt while something of it is not delivered.
 func (s *Service) SlettSak(ctx context.Context, digisosID string) error {
+	return s.slettSak(ctx, digisosID, math.MaxInt64)
+}
+
+// slettSak deletes a case whose life was over at naa (µs); nil, with nothing
+// done, when it has changed since.
+func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		k, err := hentSak(ctx, tx, digisosID)
 		if err != nil {
@@ -114,6 +121,13 @@ func (s *Service) SlettSak(ctx context.Context, digisosID string) error {
 		}
 		if k.Slettet != 0 {
 			return errSlettet()
+		}
+		var slettes int64
+		if err := tx.QueryRowContext(ctx, `SELECT slettes FROM digisos_sak WHERE id = $1`, k.ID).Scan(&slettes); err != nil {
+			return fmt.Errorf("reading when to delete %s: %w", k.ID, err)
+		}
+		if slettes > naa {
+			return nil
 		}
 		l, err := s.fyll(ctx, tx, k)
 		if err != nil {
