@@ -96,6 +96,7 @@ type App struct {
 	handler http.Handler
 	server  *http.Server
 	klar    atomic.Bool
+	igang   atomic.Int64   // requests under way
 	gruppe  errgroup.Group // what serves; its first error is Wait's
 }
 
@@ -166,6 +167,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		return fmt.Errorf("building authentication: %w", err)
 	}
 	a.Dokumentlager = dokumentlager.NewService(a.DB, a.Ring, a.Blobs, k, a.Jobs, a.Org)
+	cfg.Levering.Opptatt = a.opptatt
 	a.Levering = levering.NewService(a.DB, k, a.Jobs, a.Mail, log, cfg.Levering)
 	a.FiksIO, err = fiksio.New(ctx, fiksio.Deps{
 		DB: a.DB, Klokke: k, Ring: a.Ring, Blobs: a.Blobs, Jobs: a.Jobs, Organisasjon: a.Org,
@@ -272,9 +274,9 @@ func (a *App) byggHTTP(context.Context) error {
 	if err := auth.Guard(router, a.Auth, a.Org, a.ruter); err != nil {
 		return fmt.Errorf("building the authorisation table: %w", err)
 	}
-	a.handler = router
+	a.handler = a.tell(router)
 	if a.cfg.Omslag != nil {
-		a.handler = a.cfg.Omslag(router)
+		a.handler = a.cfg.Omslag(a.handler)
 	}
 	a.server = httpx.Server(a.handler)
 	a.server.ErrorLog = slog.NewLogLogger(a.cfg.Log.Handler(), slog.LevelDebug)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 
 	"knutepunkt/internal/feil"
@@ -71,6 +72,18 @@ func (a *App) Stop(ctx context.Context) error {
 	legg("closing the database", a.DB.Close())
 	return errors.Join(feilene...)
 }
+
+// tell counts the requests under way.
+func (a *App) tell(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.igang.Add(1)
+		defer a.igang.Add(-1)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// opptatt: more requests are under way than the processors can work on at once.
+func (a *App) opptatt() bool { return a.igang.Load() > int64(2*runtime.GOMAXPROCS(0)) }
 
 type helse struct {
 	Status string `json:"status"`

@@ -499,3 +499,19 @@ func TestFristVenterIkkePaaSending(t *testing.T) {
 	h.skriv(t, func(tx *store.Tx) error { return h.Jobs.Enqueue(t.Context(), tx, jobs.Spec{Kind: "vekk"}) })
 	til(venter, TTLTidsavbrudd)
 }
+
+// Under pressure a hand-over lets requests go first, but not for ever.
+func TestSlipperAndreFram(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, false)
+	spurt := 0
+	h.s.cfg.Opptatt = func() bool { spurt++; return true }
+	id := h.opprett(t)
+	h.kjor(t)
+	if l, _ := h.hent(t, id); l.Tilstand != Sendt {
+		t.Fatalf("never sent under pressure: %s", l.Tilstand)
+	}
+	if spurt < 2 {
+		t.Errorf("looked %d times whether others wait", spurt)
+	}
+}

@@ -27,6 +27,9 @@ type Config struct {
 	MaxForsok   int                                   // failed attempts at one channel before the plan goes on: 8
 	Pause       func(runde int) time.Duration         // before an exhausted plan starts anew: 1 h, 4 h, then daily
 	VarselTekst func(l Levering) (emne, tekst string) // the alarm's e-mail
+	// Opptatt tells that others need the processor more at the moment: requests
+	// that wait to be accepted. A hand-over then waits a little before it packs.
+	Opptatt func() bool // nil: never
 }
 
 func (c Config) medStandard() Config {
@@ -53,6 +56,9 @@ func (c Config) medStandard() Config {
 	}
 	if c.VarselTekst == nil {
 		c.VarselTekst = varselTekst
+	}
+	if c.Opptatt == nil {
+		c.Opptatt = func() bool { return false }
 	}
 	return c
 }
