@@ -234,7 +234,7 @@ func (s *Service) EndreKonfigurasjon(ctx context.Context, fiksOrgID string, k Ko
 }
 
 // SlettKonfigurasjon removes a configuration and gives what it was; feil.IkkeFunnet.
-// Cases and their documents stay.
+// Cases and their documents stay. feil.Ugyldig while something is not delivered.
 func (s *Service) SlettKonfigurasjon(ctx context.Context, fiksOrgID string) (KommuneKonfigurasjon, error) {
 	return s.skrivOver(ctx, fiksOrgID, nil, "DIGISOS_KONFIGURASJON_SLETTET")
 }
@@ -247,6 +247,17 @@ func (s *Service) skrivOver(ctx context.Context, fiksOrgID string, innhold []byt
 		}
 		if k.Slettet {
 			return errIngenKonfigurasjon()
+		}
+		if innhold == nil {
+			// Its contacts are told when a delivery fails, so it stays as long as one can.
+			n, err := s.Levering.Uferdige(ctx, tx, fiksOrgID)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				return feil.Ny(feil.Ugyldig, "Kommunen har %d forsendelser som ikke er levert. "+
+					"Slå av mottaket (aktivert) i stedet, og slett konfigurasjonen når alt er levert", n)
+			}
 		}
 		gammel = k.KommuneKonfigurasjon
 		if err := s.settKonfigurasjon(ctx, tx, fiksOrgID, innhold); err != nil {

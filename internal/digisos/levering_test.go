@@ -17,6 +17,7 @@ import (
 
 	"knutepunkt/asice"
 	"knutepunkt/cms"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
@@ -107,10 +108,6 @@ func TestKanalvalg(t *testing.T) {
 			h.settKonfig(t, func(k *KommuneKonfigurasjon) { k.BrukerFiksIO = false })
 		},
 		"konto uten protokoll": func(t *testing.T, h *hus) { h.fjernAdresser(t, kontoOslo) },
-		"konfigurasjon slettet": func(t *testing.T, h *hus) {
-			_, err := h.s.SlettKonfigurasjon(t.Context(), orgOslo)
-			must(t, err)
-		},
 	} {
 		t.Run(navn, func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +119,22 @@ func TestKanalvalg(t *testing.T) {
 				t.Errorf("%d by Fiks IO, %d by SvarUt", len(h.fiksIO.sett), len(h.svarUt.sett))
 			}
 		})
+	}
+}
+
+// A configuration stays as long as something is under way: its contacts are told
+// when a delivery fails.
+func TestKonfigurasjonBlirTilAltErLevert(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.nySoknad(t, kari, "110000001")
+	h.lever(t)
+	if _, err := h.s.SlettKonfigurasjon(t.Context(), orgOslo); !feil.Er(err, feil.Ugyldig) {
+		t.Fatalf("deleted while a søknad is under way: %v", err)
+	}
+	h.bekreft(t, h.fiksIO)
+	if _, err := h.s.SlettKonfigurasjon(t.Context(), orgOslo); err != nil {
+		t.Fatal(err)
 	}
 }
 

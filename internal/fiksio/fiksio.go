@@ -226,7 +226,8 @@ func Ko(kontoID string) string { return koPrefiks + kontoID }
 
 // Lytt registers the in-process consumer of an internal konto: fn is called for
 // each message in the transaction that removes it, at least once, in order; an
-// error leaves the message and is retried. Before Start only.
+// error leaves the message, which is tried again later, after those behind it.
+// Before Start only.
 func (s *Service) Lytt(kontoID string, fn func(ctx context.Context, tx *store.Tx, m Melding) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,8 +41,13 @@ func internJobb(kontoID string) jobs.Spec {
 	return jobs.Spec{Kind: intern, Key: kontoID, Arg: kontoID}
 }
 
+// maksForbi bounds how many messages the listener could not take are passed over.
+const maksForbi = 100
+
 // konsumerIntern hands the messages of an internal konto to its listener, in
-// order, each in the transaction that removes it.
+// order, each in the transaction that removes it. One that the listener cannot
+// take stays, is passed over so that it does not hold up those behind it, and is
+// tried again with the job.
 func (s *Service) konsumerIntern(ctx context.Context, j jobs.Job) error {
 	fn := s.lytter(j.Arg)
 	if fn == nil {
@@ -52,37 +57,46 @@ func (s *Service) konsumerIntern(ctx context.Context, j jobs.Job) error {
 	las := lasI.(*sync.Mutex)
 	las.Lock()
 	defer las.Unlock()
-	for {
+	var forbi []error // one for each message passed over
+	for len(forbi) < maksForbi {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		tom := false
+		tom, tatt := false, false
 		err := s.DB.Write(ctx, func(tx *store.Tx) error {
 			k, err := s.hentKonto(ctx, tx, j.Arg)
 			if err != nil {
 				return err
 			}
-			ms, err := s.forste(ctx, tx, k, 1)
+			ms, err := s.forste(ctx, tx, k, len(forbi)+1)
 			if err != nil {
 				return err
 			}
-			if tom = len(ms) == 0; tom {
+			if tom = len(ms) <= len(forbi); tom {
 				return nil
 			}
-			if ms[0].skadet {
-				err = s.systemmelding(ctx, tx, ms[0], TypeServerfeil)
+			m := ms[len(forbi)]
+			tatt = true
+			if m.skadet {
+				err = s.systemmelding(ctx, tx, m, TypeServerfeil)
 			} else {
-				err = fn(ctx, tx, ms[0])
+				err = fn(ctx, tx, m)
 			}
 			if err != nil {
-				return fmt.Errorf("message %s of type %s: %w", ms[0].MeldingID, ms[0].Type, err)
+				return fmt.Errorf("message %s of type %s: %w", m.MeldingID, m.Type, err)
 			}
-			return s.fjern(ctx, tx, []int64{ms[0].id})
+			return s.fjern(ctx, tx, []int64{m.id})
 		})
-		if err != nil || tom {
+		switch {
+		case err != nil && tatt:
+			forbi = append(forbi, err)
+		case err != nil:
 			return err
+		case tom:
+			return errors.Join(forbi...)
 		}
 	}
+	return errors.Join(forbi...)
 }
 
 // utlopstid is what the duty remembers between its runs.

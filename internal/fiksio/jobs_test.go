@@ -267,6 +267,7 @@ func TestNackUtenRequeueErStilleMenSynlig(t *testing.T) {
 	}
 }
 
+// One message that the listener cannot take holds up none behind it, and is tried again.
 func TestInternKonsumentTarIRekkefolgeOgProverIgjen(t *testing.T) {
 	t.Parallel()
 	h := nyttHus(t)
@@ -285,14 +286,14 @@ func TestInternKonsumentTarIRekkefolgeOgProverIgjen(t *testing.T) {
 		h.send(t, Utgaaende{AvsenderKontoID: fra.ID, MottakerKontoID: intern.ID, Type: typ, Headere: map[string]string{"nr": typ}}, nil)
 	}
 	h.Frem(t, 0)
-	if diff := cmp.Diff([]string{"a a"}, sett); diff != "" {
+	if diff := cmp.Diff([]string{"a a", "c c"}, sett); diff != "" {
 		t.Errorf("while the second fails (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"b", "c"}, h.typer(t, intern)); diff != "" {
+	if diff := cmp.Diff([]string{"b"}, h.typer(t, intern)); diff != "" {
 		t.Errorf("what waits (-want +got)\n%s", diff)
 	}
 	h.Frem(t, time.Minute)
-	if diff := cmp.Diff([]string{"a a", "b b", "c c"}, sett); diff != "" {
+	if diff := cmp.Diff([]string{"a a", "c c", "b b"}, sett); diff != "" {
 		t.Errorf("in the end (-want +got)\n%s", diff)
 	}
 	if n := len(h.ko(t, intern)); n != 0 {

@@ -179,6 +179,9 @@ func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 		if err != nil {
 			return fmt.Errorf("finding whom to tell of levering %s: %w", l.ID, err)
 		}
+		if len(til) == 0 {
+			s.log.Error("nobody is registered to be told of it", "levering", l.ID, "fiksOrg", l.FiksOrgID)
+		}
 		emne, tekst := s.cfg.VarselTekst(*l)
 		if err := s.varsler.Send(ctx, tx, til, emne, tekst); err != nil {
 			return fmt.Errorf("telling of levering %s: %w", l.ID, err)
@@ -263,6 +266,16 @@ func (s *Service) Alarmer(ctx context.Context, antall int) ([]Levering, error) {
 		ut = append(ut, l)
 	}
 	return ut, rows.Err()
+}
+
+// Uferdige counts the leveringer of an organisation that are not at an end.
+func (s *Service) Uferdige(ctx context.Context, q store.Queryer, fiksOrgID string) (n int, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COUNT(*) FROM leveringer
+		WHERE fiks_org = $1 AND tilstand NOT IN ('BEKREFTET', 'STOPPET')`, fiksOrgID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting the leveringer of %s: %w", fiksOrgID, err)
+	}
+	return n, nil
 }
 
 // Dytt runs a waiting levering at once; nil when it is at an end.

@@ -19,6 +19,7 @@ CREATE TABLE leveringer (
     UNIQUE (kilde, kilde_id)
 );
 CREATE INDEX leveringer_apne ON leveringer (frist) WHERE tilstand NOT IN ('BEKREFTET', 'STOPPET');
+CREATE INDEX leveringer_org ON leveringer (fiks_org) WHERE tilstand NOT IN ('BEKREFTET', 'STOPPET');
 CREATE INDEX leveringer_alarm ON leveringer (opprettet) WHERE alarm = 1;
 -- Each id under which a levering was handed to a channel: late receipts are found by it.
 CREATE TABLE leveranser (
