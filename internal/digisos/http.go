@@ -155,7 +155,8 @@ func (s *Service) postSoknad(v2 bool) httpx.Handler {
 		if n.NavEksternRefID, err = navRef(r); err != nil {
 			return err
 		}
-		if err := s.SjekkNySoknad(ctx, n.Kommunenummer, n.NavEksternRefID); err != nil {
+		konf, err := s.sjekkNySoknad(ctx, n.Kommunenummer, n.NavEksternRefID)
+		if err != nil {
 			return err
 		}
 		inn, forkast, err := s.les(r, http.StatusUnsupportedMediaType, delTillegg, delSoknad, delVedlegg)
@@ -165,7 +166,7 @@ func (s *Service) postSoknad(v2 bool) httpx.Handler {
 		}
 		n.SoknadJSON, n.VedleggJSON = inn.JSON["soknadJson"], inn.JSON["vedleggJson"]
 		n.TilleggsinformasjonJSON, n.Filer = inn.JSON["tilleggsinformasjonJson"], inn.Par
-		id, err := s.TaImotSoknad(ctx, n)
+		id, err := s.taImotSoknad(ctx, konf, n)
 		if err != nil {
 			return err
 		}

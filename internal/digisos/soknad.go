@@ -28,7 +28,7 @@ type NySoknad struct {
 	MedMellomlagring               bool        // v2: what lies under NavEksternRefID belongs to it
 }
 
-// SjekkNySoknad is what can be told before the body is read: feil.Ugyldig for
+// sjekkNySoknad is what can be told before the body is read: feil.Ugyldig for
 // an unknown municipality, a reference that is taken (with the text that
 // clients parse), or a municipality that takes no søknader now.
 //
@@ -36,11 +36,6 @@ type NySoknad struct {
 // as the text says («finnes allerede i Fiks-Digisos»), also after deletion.
 // The duplicate is told before the municipality's switches, so that a sender
 // who did not get the first answer gets it now, whatever changed meanwhile.
-func (s *Service) SjekkNySoknad(ctx context.Context, kommunenummer, ref string) error {
-	_, err := s.sjekkNySoknad(ctx, kommunenummer, ref)
-	return err
-}
-
 func (s *Service) sjekkNySoknad(ctx context.Context, kommunenummer, ref string) (konfigurasjon, error) {
 	k, err := s.kommune(ctx, kommunenummer)
 	if err != nil {
@@ -82,6 +77,12 @@ func (s *Service) TaImotSoknad(ctx context.Context, n NySoknad) (digisosID strin
 	if err != nil {
 		return "", err
 	}
+	return s.taImotSoknad(ctx, konf, n)
+}
+
+// taImotSoknad is TaImotSoknad for a municipality that was looked up before the
+// body was read; a reference that has been taken since is found at the commit.
+func (s *Service) taImotSoknad(ctx context.Context, konf konfigurasjon, n NySoknad) (digisosID string, err error) {
 	soknad, err := s.skjemaer.Soknad(n.SoknadJSON)
 	if err != nil {
 		return "", err

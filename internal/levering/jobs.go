@@ -51,7 +51,7 @@ func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 }
 
 const (
-	slippTid  = 100 * time.Millisecond // a hand-over waits for others at most
+	slippTid  = 250 * time.Millisecond // a hand-over waits for others at most
 	slippBlik = 5 * time.Millisecond   // between two looks
 )
 
