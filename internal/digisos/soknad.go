@@ -68,20 +68,12 @@ func (k konfigurasjon) kanMotta() error {
 	return nil
 }
 
-// TaImotSoknad takes responsibility for a søknad: case, documents, delivery,
+// taImotSoknad takes responsibility for a søknad: case, documents, delivery,
 // history and audit event are committed together, and what lay in mellomlagring
 // under its reference has become part of it. On an error nothing of it exists.
 // Two concurrent equal calls give one DigisosId and one feil.Ugyldig naming it.
-func (s *Service) TaImotSoknad(ctx context.Context, n NySoknad) (digisosID string, err error) {
-	konf, err := s.sjekkNySoknad(ctx, n.Kommunenummer, n.NavEksternRefID)
-	if err != nil {
-		return "", err
-	}
-	return s.taImotSoknad(ctx, konf, n)
-}
-
-// taImotSoknad is TaImotSoknad for a municipality that was looked up before the
-// body was read; a reference that has been taken since is found at the commit.
+// konf is what sjekkNySoknad gave before the body was read; a reference that has
+// been taken since is found at the commit.
 func (s *Service) taImotSoknad(ctx context.Context, konf konfigurasjon, n NySoknad) (digisosID string, err error) {
 	soknad, err := s.skjemaer.Soknad(n.SoknadJSON)
 	if err != nil {
@@ -274,7 +266,7 @@ func (s *Service) sjekkNyEttersendelse(ctx context.Context, kommunenummer, digis
 	return k, konf, konf.kanMotta()
 }
 
-// TaImotEttersendelse takes responsibility for an ettersendelse, as TaImotSoknad.
+// TaImotEttersendelse takes responsibility for an ettersendelse, as taImotSoknad.
 func (s *Service) TaImotEttersendelse(ctx context.Context, n NyEttersendelse) error {
 	k, konf, err := s.sjekkNyEttersendelse(ctx, n.Kommunenummer, n.DigisosID, n.NavEksternRefID, n.Fnr)
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -312,13 +314,7 @@ func (l *Listener) recheck() {
 		case <-l.ctx.Done():
 			return
 		}
-		l.mu.RLock()
-		conns := make([]*conn, 0, len(l.conns))
-		for c := range l.conns {
-			conns = append(conns, c)
-		}
-		l.mu.RUnlock()
-		for _, c := range conns {
+		for _, c := range l.open() {
 			info, _ := c.describe()
 			for _, queue := range info.Queues {
 				ctx, cancel := context.WithTimeout(c.ctx, askTimeout)
@@ -428,6 +424,13 @@ func (l *Listener) waiting(ctx context.Context, q *queue) (int, error) {
 	return max(0, n-len(q.inflight)), nil
 }
 
+// open gives the connections that are open now.
+func (l *Listener) open() []*conn {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Collect(maps.Keys(l.conns))
+}
+
 // markLingering tells the backend which deliveries stay unacked.
 func (l *Listener) markLingering() {
 	t := time.NewTicker(markEvery)
@@ -438,14 +441,8 @@ func (l *Listener) markLingering() {
 		case <-l.ctx.Done():
 			return
 		}
-		l.mu.RLock()
-		conns := make([]*conn, 0, len(l.conns))
-		for c := range l.conns {
-			conns = append(conns, c)
-		}
-		l.mu.RUnlock()
 		var hs []held
-		for _, c := range conns {
+		for _, c := range l.open() {
 			for _, ch := range c.openChannels() {
 				if held := ch.oldest(); held > l.cfg.ConsumerTimeout {
 					c.close(fmt.Sprintf("delivery acknowledgement on channel %d timed out. Timeout value used: %d ms", ch.id, l.cfg.ConsumerTimeout.Milliseconds()))
