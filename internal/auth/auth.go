@@ -18,6 +18,8 @@ const (
 	Integrasjon                        // Maskinporten token + integrasjon headers
 	IntegrasjonPerson                  // a citizen's ID-porten token + integrasjon headers
 	Person                             // a person's ID-porten token alone
+	Mottakersystem                     // SvarInn's receiving systems, by HTTP Basic (SvarUt contract §1.1)
+	Avsender                           // SvarUt's senders over REST v1, by HTTP Basic (SvarUt contract §3)
 )
 
 // Caller is who makes a request, after authentication.
@@ -25,6 +27,7 @@ type Caller struct {
 	Slag          Slag
 	IntegrasjonID string // UUID; "" for Person and Anonym
 	Orgnr         string // of the token's consumer (or supplier); 9 digits
+	KontoID       string // for Mottakersystem and Avsender: whose account it is
 	Fnr           string // 11 digits; for IntegrasjonPerson and Person
 	Niva          int    // security level of the login: 3 or 4; 0 for machines
 	ClientID      string // for logs only, never for control
@@ -79,6 +82,10 @@ type Route struct {
 	Tilgang Tilgang
 	Handler httpx.Handler
 	MaxBody int64 // bytes of the request's body, 413 beyond; 0: the handler bounds it
+	// Innlogging finds out who calls where that is not by token; nil: the platform's own.
+	Innlogging Kilde
+	// Feilform shapes the body of errors where the wire has its own; nil: Fiks's error model.
+	Feilform func(httpx.Feilmelding) any
 }
 
 // Autentisert is what an integrasjon's id and password prove.
@@ -111,6 +118,7 @@ const (
 	DigisosOppdater     = "DIGISOS_OPPDATER"       // «Kan oppdatere status og filer for Digisos-søknader»; on TJENESTE_DIGISOS of the organisation
 	DokumentlagerLastOp = "DOKUMENTLAGER_LAST_OPP" // on TJENESTE_DOKUMENTLAGER_KONTO
 	FiksIOKonto         = "SVARINN_KONTO"          // send from and receive on a Fiks IO konto; on TJENESTE_SVARINN_KONTO
+	SvarUtKonto         = "SVARUT_KONTO"           // send from a SvarUt konto and follow what it sent; on TJENESTE_SVARUT_KONTO
 	Rot                 = "ROOT"                   // platform operator
 )
 

@@ -18,6 +18,10 @@ type Kilde interface {
 	Request(r *http.Request) (Caller, error)
 }
 
+// Utfordrer is a Kilde with a challenge of its own for the WWW-Authenticate
+// header of a 401 (RFC 9110 §11.6.1).
+type Utfordrer interface{ Utfordring() string }
+
 // Guard registers routes on ro, each behind its row of the authorisation table:
 //
 //   - none or invalid credentials: 401; but a route for Anonym alone never looks
@@ -39,7 +43,11 @@ func Guard(ro *httpx.Router, a Kilde, z Autorisasjon, routes []Route) error {
 		return err
 	}
 	for _, rt := range routes {
-		if err := ro.Add(rt.Pattern, guarded(a, z, rt), httpx.MaxBody(rt.MaxBody)); err != nil {
+		k := a
+		if rt.Innlogging != nil {
+			k = rt.Innlogging
+		}
+		if err := ro.Add(rt.Pattern, guarded(k, z, rt), httpx.MaxBody(rt.MaxBody), httpx.Feilform(rt.Feilform)); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -47,8 +55,9 @@ func Guard(ro *httpx.Router, a Kilde, z Autorisasjon, routes []Route) error {
 }
 
 const (
-	alleSlag = Anonym | Integrasjon | IntegrasjonPerson | Person
+	alleSlag = Anonym | Integrasjon | IntegrasjonPerson | Person | Mottakersystem | Avsender
 	personer = IntegrasjonPerson | Person
+	kontoer  = Mottakersystem | Avsender // who log in by HTTP Basic
 )
 
 func (rt Route) valid() error {
@@ -65,6 +74,10 @@ func (rt Route) valid() error {
 		why = "wants a login level but lets no person in"
 	case t.Privilegium != "" && t.Slag&Anonym != 0:
 		why = "wants a privilege of callers without a name"
+	case t.Slag&kontoer != 0 && (t.Slag&^(kontoer|Anonym) != 0 || rt.Innlogging == nil):
+		why = "lets accounts in together with others, or without a way to log in"
+	case t.Slag&kontoer != 0 && t.Privilegium != "":
+		why = "wants a privilege of an account"
 	case t.Privilegium == "" && t.Ressurs != nil:
 		why = "names a ressurs but no privilege"
 	case rt.MaxBody < 0:
@@ -82,17 +95,25 @@ func guarded(a Kilde, z Autorisasjon, rt Route) httpx.Handler {
 		if rt.Tilgang.Slag != Anonym {
 			var err error
 			if caller, err = a.Request(r); err != nil {
-				return err
+				return utfordre(w, a, err)
 			}
 		}
 		ctx := With(r.Context(), caller)
 		httpx.Annotate(ctx, caller.attrs()...)
 		r = r.WithContext(ctx)
 		if err := rt.Tilgang.slippInn(r, caller, z); err != nil {
-			return err
+			return utfordre(w, a, err)
 		}
 		return rt.Handler(w, r)
 	}
+}
+
+// utfordre says with a 401 how to log in, where that is not by token.
+func utfordre(w http.ResponseWriter, a Kilde, err error) error {
+	if u, ok := a.(Utfordrer); ok && feil.Er(err, feil.Uautentisert) {
+		w.Header().Set("WWW-Authenticate", u.Utfordring())
+	}
+	return err
 }
 
 func manglerTilgang(why string) error {
@@ -141,7 +162,10 @@ func har(ok bool, err error) error {
 var slagNavn = []struct {
 	slag Slag
 	navn string
-}{{Anonym, "anonym"}, {Integrasjon, "integrasjon"}, {IntegrasjonPerson, "integrasjon-person"}, {Person, "person"}}
+}{
+	{Anonym, "anonym"}, {Integrasjon, "integrasjon"}, {IntegrasjonPerson, "integrasjon-person"}, {Person, "person"},
+	{Mottakersystem, "mottakersystem"}, {Avsender, "avsender"},
+}
 
 // String names the kinds, separated by commas.
 func (s Slag) String() string {

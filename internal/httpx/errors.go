@@ -86,8 +86,12 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) (errorID stri
 	}
 	h.Set("Cache-Control", "no-store")
 	logError(r, m, err)
+	var body any = m
+	if e := eventOf(r.Context()); e != nil && e.form != nil {
+		body = e.form(m)
+	}
 	// The body is made of strings and numbers, and melding has tried ErrorJSON.
-	_ = JSON(w, m.Status, m)
+	_ = JSON(w, m.Status, body)
 	return m.ErrorID
 }
 

@@ -20,6 +20,7 @@ type event struct {
 	start     time.Time
 	requestID string
 	route     string
+	form      func(Feilmelding) any // of the route's error bodies; nil: as they are
 	errorID   string
 	status    int // overrides the written status when not 0
 	attrs     []slog.Attr

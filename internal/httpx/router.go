@@ -52,6 +52,7 @@ type route struct {
 	pattern string
 	names   []string // of the parameters, in order
 	maxBody int64
+	form    func(Feilmelding) any
 	handler Handler
 }
 
@@ -61,6 +62,10 @@ type Option func(*route)
 // MaxBody bounds the request's body: reading beyond it fails with an error that
 // becomes 413. 0 means no bound.
 func MaxBody(bytes int64) Option { return func(r *route) { r.maxBody = bytes } }
+
+// Feilform shapes the body of a route's errors where the wire has its own
+// model; nil: Feilmelding as it is.
+func Feilform(form func(Feilmelding) any) Option { return func(r *route) { r.form = form } }
 
 // Handle registers a handler. Like http.ServeMux it panics on a pattern that is
 // malformed or taken, which any test that builds the router finds; use Add to
@@ -280,7 +285,7 @@ func (ro *Router) run(w *response, r *http.Request, e *event) (abort bool) {
 	}()
 	rt, err := ro.match(w, r)
 	if err == nil {
-		e.route = rt.pattern
+		e.route, e.form = rt.pattern, rt.form
 		if rt.maxBody > 0 && r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/jobs"
+	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/store"
 )
 
@@ -80,6 +81,12 @@ func (s *Service) vedFrist(ctx context.Context, id string) error {
 			return nil
 		case s.klokke.Now().Before(l.Frist):
 			return s.planlegg(ctx, tx, l.ID, l.Frist)
+		case l.Tilstand == Sendt && l.Plan[l.Steg].Ubegrenset:
+			l.Frist = s.frist(l.Plan[l.Steg])
+			if err := oppdater(ctx, tx, l); err != nil {
+				return err
+			}
+			return s.planlegg(ctx, tx, l.ID, l.Frist)
 		case l.Tilstand == Sendt:
 			return s.videre(ctx, tx, &l, TTLTidsavbrudd, l.Kanal, "ingen kvittering innen fristen")
 		case l.Oppbrukt():
@@ -87,6 +94,16 @@ func (s *Service) vedFrist(ctx context.Context, id string) error {
 		}
 		return nil
 	})
+}
+
+// frist is when the wait for a receipt ends that begins now. A channel that
+// keeps time itself gets a margin; working hours are ours alone to count.
+func (s *Service) frist(steg Steg) time.Time {
+	naa := s.klokke.Now()
+	if steg.Virketid {
+		return klokke.LeggTilVirketid(naa, steg.Frist)
+	}
+	return naa.Add(steg.Frist + s.cfg.Margin)
 }
 
 // send hands the levering to its present channel.
@@ -97,9 +114,11 @@ func (s *Service) send(ctx context.Context, l Levering, forsok int) error {
 	case err == nil, errors.Is(err, errUtdatert):
 		return nil
 	case errors.Is(err, ErrVent):
-		return s.vent(ctx, l, err.Error())
+		return s.vent(ctx, l, err)
 	case errors.Is(err, ErrIkkeMulig):
 		return s.giOpp(ctx, l, IkkeSendt, navn, err.Error())
+	case l.Plan[l.Steg].Utholdende:
+		return errors.Join(fmt.Errorf("sending levering %s by %s: %w", l.ID, navn, err), s.hefter(ctx, l, navn))
 	case forsok >= s.cfg.MaxForsok:
 		t := MaxRetriesavbrudd
 		if navn == KanalSvarUt {
@@ -111,9 +130,11 @@ func (s *Service) send(ctx context.Context, l Levering, forsok int) error {
 	return fmt.Errorf("sending levering %s by %s: %w", l.ID, navn, err)
 }
 
-// vent notes what a levering waits for, and looks again after a while in case
-// nobody calls Dytt.
-func (s *Service) vent(ctx context.Context, sett Levering, grunn string) error {
+// hefter raises the alarm for a step that has failed for long and goes on trying.
+func (s *Service) hefter(ctx context.Context, sett Levering, kanal string) error {
+	if sett.Alarm || s.klokke.Now().Before(sett.Endret.Add(s.cfg.Utholdenhet)) {
+		return nil
+	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		l, err := hent(ctx, tx, sett.ID)
 		if err != nil {
@@ -122,7 +143,27 @@ func (s *Service) vent(ctx context.Context, sett Levering, grunn string) error {
 		if l.Ferdig() || l.LeveranseID != sett.LeveranseID {
 			return nil
 		}
-		l.Frist, l.NesteSteg = s.klokke.Now().Add(s.cfg.SendFrist), grunn
+		l.Frist, l.NesteSteg = s.klokke.Now().Add(s.cfg.SendFrist), "prøves på nytt med "+kanal
+		return s.alarm(ctx, tx, &l, kanal+" har ikke svart på lenge; det prøves fortsatt")
+	})
+}
+
+// vent notes what a levering waits for, and looks again after a while in case
+// nobody calls Dytt.
+func (s *Service) vent(ctx context.Context, sett Levering, aarsak error) error {
+	d := s.cfg.SendFrist
+	if v, ok := errors.AsType[ventError](aarsak); ok {
+		d = v.d
+	}
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		l, err := hent(ctx, tx, sett.ID)
+		if err != nil {
+			return err
+		}
+		if l.Ferdig() || l.LeveranseID != sett.LeveranseID {
+			return nil
+		}
+		l.Frist, l.NesteSteg = s.klokke.Now().Add(d), aarsak.Error()
 		if err := oppdater(ctx, tx, l); err != nil {
 			return err
 		}
@@ -160,7 +201,8 @@ func (s *Service) sendt(ctx context.Context, tx *store.Tx, forventet Levering, k
 		return fmt.Errorf("storing leveranse %s: %w", l.LeveranseID, err)
 	}
 	l.Kanal, l.Grunn = kanal, ""
-	l.Frist = s.klokke.Now().Add(l.Plan[l.Steg].Frist + s.cfg.Margin)
+	l.Alarm = l.Alarm && l.Runde > 1 // a channel that only was slow has it now
+	l.Frist = s.frist(l.Plan[l.Steg])
 	l.NesteSteg = "venter på kvittering fra " + kanal
 	if err := s.overgang(ctx, tx, &l, Sendt, kanal, ""); err != nil {
 		return err

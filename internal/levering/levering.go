@@ -24,18 +24,40 @@ const (
 	MaxRetriesavbrudd Tilstand = "MAX_RETRIESAVBRUDD" // handed out three times without ack, or sending failed too often
 	SvarUtFeil        Tilstand = "SVARUT_FEIL"        // SvarUt refused or was unreachable
 	Stoppet           Tilstand = "STOPPET"            // a named person has closed it: the end
+	IkkeLevert        Tilstand = "IKKE_LEVERT"        // its last channel was one without guarantee (SvarUt contract §5): the end
 )
 
-// Channels.
+// Channels. The last three are SvarUt's own.
 const (
-	KanalFiksIO = "FIKS_IO"
-	KanalSvarUt = "SVARUT"
+	KanalFiksIO  = "FIKS_IO"
+	KanalSvarUt  = "SVARUT"
+	KanalSvarInn = "SVARINN"
+	KanalAltinn  = "ALTINN"
+	KanalPrint   = "PRINT"
 )
+
+// KanalUtenom is the channel of a confirmation that came by no channel of the
+// plan: a person or the sender says that the receiver has it.
+const KanalUtenom = "UTENOM"
 
 // Steg is one channel of a plan and how long a receipt may take once sent.
 type Steg struct {
 	Kanal string        `json:"kanal"`
 	Frist time.Duration `json:"frist"` // ns in JSON
+	// Virketid: only the hours of working days count towards Frist.
+	Virketid bool `json:"virketid,omitempty"`
+	// Ubegrenset: the receipt is awaited without end; at each Frist the wait is
+	// looked at and goes on.
+	Ubegrenset bool `json:"ubegrenset,omitempty"`
+	// Utholdende: faults of the channel do not end the step. It is tried until it
+	// succeeds or is refused (ErrIkkeMulig); people are told after a day.
+	Utholdende bool `json:"utholdende,omitempty"`
+	// UtenGaranti: when this last step has failed, the levering is at its end
+	// (IkkeLevert), and nobody is told.
+	UtenGaranti bool `json:"utenGaranti,omitempty"`
+	// GodtaSen: a receipt of this channel counts also when the plan has gone on
+	// or is at its end, and what another channel has in hand is taken back.
+	GodtaSen bool `json:"godtaSen,omitempty"`
 }
 
 // Levering is one item on its way.
@@ -71,6 +93,16 @@ type Historie struct {
 type Fil struct {
 	Navn, Mimetype string
 	Apne           func(ctx context.Context) (io.ReadCloser, error) // plaintext
+
+	// For SvarUt's channels. Size and checksums are of the plaintext; the
+	// checksums are empty where the source does not know them.
+	Storrelse      int64  // bytes
+	SHA256         string // hex
+	CRC32          uint32 // IEEE; valid when SHA256 is set
+	DokumentType   string
+	UtenUtskrift   bool  // not for print
+	GiroarkSider   []int // pages with a giro slip, from 1
+	Ekstrametadata []Nokkelverdi
 }
 
 // Forsendelse is what a source wants delivered, built anew at each attempt.
@@ -78,6 +110,7 @@ type Forsendelse struct {
 	EksternRef string
 	Filer      []Fil
 	FiksIO     FiksIO
+	Post       Post // for SVARUT and its channels
 }
 
 // FiksIO is what the Fiks IO channel needs to know.
@@ -110,14 +143,37 @@ type Kanal interface {
 	Send(ctx context.Context, l Levering, f Forsendelse, sendt func(tx *store.Tx) error) error
 }
 
+// Trekker is a Kanal that can take a forsendelse back.
+type Trekker interface {
+	// Trekk takes back what the channel has in hand of l, in the transaction in
+	// which the levering leaves the channel or ends without it. It is no error
+	// when the receiver has it already, or nothing was in hand.
+	Trekk(ctx context.Context, tx *store.Tx, l Levering) error
+}
+
+// Vent is the error of a Kanal or Kilde that wants to be asked again after d;
+// it is ErrVent, and grunn is shown as what the levering waits for.
+func Vent(d time.Duration, grunn string) error { return ventError{d, grunn} }
+
+type ventError struct {
+	d     time.Duration
+	grunn string
+}
+
+func (v ventError) Error() string        { return v.grunn }
+func (v ventError) Is(target error) bool { return target == ErrVent }
+
 // ErrVent and ErrIkkeMulig steer the engine; wrap them with a reason.
 var (
 	ErrVent      = errors.New("venter")
 	ErrIkkeMulig = errors.New("kanalen kan ikke brukes")
 )
 
-// Ferdig tells whether the levering is at an end: confirmed, or closed by a person.
-func (l Levering) Ferdig() bool { return l.Tilstand == Bekreftet || l.Tilstand == Stoppet }
+// Ferdig tells whether the levering is at an end: confirmed, closed by a person,
+// or sent without guarantee in vain.
+func (l Levering) Ferdig() bool {
+	return l.Tilstand == Bekreftet || l.Tilstand == Stoppet || l.Tilstand == IkkeLevert
+}
 
 // Oppbrukt tells whether every channel of the plan has been tried in vain.
 func (l Levering) Oppbrukt() bool { return l.Steg >= len(l.Plan) }

@@ -95,7 +95,7 @@ func (h *hus) opprett(t *testing.T) string {
 	id := uuid.NewString()
 	h.skriv(t, func(tx *store.Tx) error {
 		return h.s.Opprett(t.Context(), tx, Ny{ID: id, Kilde: "test", KildeID: id, FiksOrgID: uuid.NewString(),
-			Plan: []Steg{{KanalFiksIO, 24 * time.Hour}, {KanalSvarUt, 48 * time.Hour}}})
+			Plan: []Steg{{Kanal: KanalFiksIO, Frist: 24 * time.Hour}, {Kanal: KanalSvarUt, Frist: 48 * time.Hour}}})
 	})
 	return id
 }

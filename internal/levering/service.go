@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ type Config struct {
 	Margin      time.Duration                         // our own timer fires so long after the channel's: 10 min
 	SendFrist   time.Duration                         // an accepted item should be handed to a channel within: 1 h
 	MaxForsok   int                                   // failed attempts at one channel before the plan goes on: 8
+	Utholdenhet time.Duration                         // how long an Utholdende step may fail before people are told: 24 h
 	Pause       func(runde int) time.Duration         // before an exhausted plan starts anew: 1 h, 4 h, then daily
 	VarselTekst func(l Levering) (emne, tekst string) // the alarm's e-mail
 	// Opptatt tells that others need the processor more at the moment: requests
@@ -41,6 +43,9 @@ func (c Config) medStandard() Config {
 	}
 	if c.MaxForsok == 0 {
 		c.MaxForsok = 8
+	}
+	if c.Utholdenhet == 0 {
+		c.Utholdenhet = 24 * time.Hour
 	}
 	if c.Pause == nil {
 		c.Pause = func(runde int) time.Duration {
@@ -64,11 +69,18 @@ func (c Config) medStandard() Config {
 }
 
 func varselTekst(l Levering) (emne, tekst string) {
-	return "En forsendelse fra Fiks Digisos er ikke levert",
+	naar := klokke.Oslo(l.Frist).Format("02.01.2006 kl. 15:04")
+	if !l.Oppbrukt() {
+		return "En forsendelse venter på tilsyn",
+			fmt.Sprintf("Leveranse %s står fast i kanalen %s.\n\nÅrsak: %s\n\n"+
+				"Forsendelsen er lagret og går ikke tapt. Neste steg: %s, senest %s.\n",
+				l.ID, l.Plan[l.Steg].Kanal, l.Grunn, l.NesteSteg, naar)
+	}
+	return "En forsendelse er ikke levert",
 		fmt.Sprintf("Leveranse %s kunne ikke leveres i noen kanal.\n\nÅrsak: %s\n\n"+
 			"Forsendelsen er lagret og går ikke tapt. Den prøves på nytt %s. "+
-			"Sjekk at fagsystemet er koblet til Fiks IO-kontoen og at kontoen har et gyldig sertifikat.\n",
-			l.ID, l.Grunn, klokke.Oslo(l.Frist).Format("02.01.2006 kl. 15:04"))
+			"Sjekk at mottakerens fagsystem er koblet til, og at sertifikatet er gyldig.\n",
+			l.ID, l.Grunn, naar)
 }
 
 // Service is the engine.
@@ -144,6 +156,18 @@ func (s *Service) overgang(ctx context.Context, tx *store.Tx, l *Levering, t Til
 	return kilde.Endret(ctx, tx, *l)
 }
 
+// trekk takes back what l's present channel has in hand, where it can.
+func (s *Service) trekk(ctx context.Context, tx *store.Tx, l Levering) error {
+	t, ok := s.kanaler[l.Kanal].(Trekker)
+	if !ok || l.Tilstand != Sendt {
+		return nil
+	}
+	if err := t.Trekk(ctx, tx, l); err != nil {
+		return fmt.Errorf("taking levering %s back from %s: %w", l.ID, l.Kanal, err)
+	}
+	return nil
+}
+
 // ferdig ends a levering: nothing is awaited any more.
 func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilstand, kanal, grunn string) error {
 	l.Frist, l.NesteSteg, l.Alarm = time.Time{}, "", false
@@ -158,8 +182,16 @@ func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 // starts anew after a pause.
 func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilstand, kanal, grunn string) error {
 	naa := s.klokke.Now()
+	if err := s.trekk(ctx, tx, *l); err != nil {
+		return err
+	}
+	utenGaranti := l.Plan[l.Steg].UtenGaranti
 	l.Steg++
-	l.Grunn, l.LeveranseID = grunn, uuid.NewString()
+	l.Grunn = grunn
+	if l.Oppbrukt() && utenGaranti {
+		return s.ferdig(ctx, tx, l, IkkeLevert, kanal, grunn)
+	}
+	l.LeveranseID = uuid.NewString()
 	if l.Oppbrukt() {
 		l.Frist, l.NesteSteg = naa.Add(s.cfg.Pause(l.Runde)), "planen prøves på nytt fra første kanal"
 	} else {
@@ -175,25 +207,68 @@ func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	}
 	s.log.Warn("levering has no channel left", "levering", l.ID, "kilde", l.Kilde, "fiksOrg", l.FiksOrgID, "grunn", grunn)
 	if nyAlarm {
-		til, err := s.kilder[l.Kilde].Kontakter(ctx, *l)
-		if err != nil {
-			return fmt.Errorf("finding whom to tell of levering %s: %w", l.ID, err)
-		}
-		if len(til) == 0 {
-			s.log.Error("nobody is registered to be told of it", "levering", l.ID, "fiksOrg", l.FiksOrgID)
-		}
-		emne, tekst := s.cfg.VarselTekst(*l)
-		if err := s.varsler.Send(ctx, tx, til, emne, tekst); err != nil {
-			return fmt.Errorf("telling of levering %s: %w", l.ID, err)
+		if err := s.varsle(ctx, tx, *l); err != nil {
+			return err
 		}
 	}
 	return s.planlegg(ctx, tx, l.ID, l.Frist)
 }
 
+// varsle tells the source's contacts of a levering that needs a person.
+func (s *Service) varsle(ctx context.Context, tx *store.Tx, l Levering) error {
+	til, err := s.kilder[l.Kilde].Kontakter(ctx, l)
+	if err != nil {
+		return fmt.Errorf("finding whom to tell of levering %s: %w", l.ID, err)
+	}
+	if len(til) == 0 {
+		s.log.Error("nobody is registered to be told of it", "levering", l.ID, "fiksOrg", l.FiksOrgID)
+		return nil
+	}
+	emne, tekst := s.cfg.VarselTekst(l)
+	if err := s.varsler.Send(ctx, tx, til, emne, tekst); err != nil {
+		return fmt.Errorf("telling of levering %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+// SlaaAlarm marks a levering that the channel has in hand as needing a person,
+// with the reason, and tells the contacts once; the wait goes on. False when the
+// channel does not have it (any more). Idempotent for one and the same reason.
+func (s *Service) SlaaAlarm(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn string) (bool, error) {
+	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	if err != nil || id == "" {
+		return false, err
+	}
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
+		return false, nil
+	}
+	return true, s.alarm(ctx, tx, &l, grunn)
+}
+
+func (s *Service) alarm(ctx context.Context, tx *store.Tx, l *Levering, grunn string) error {
+	if l.Alarm && l.Grunn == grunn {
+		return nil
+	}
+	l.Alarm, l.Grunn = true, grunn
+	if err := oppdater(ctx, tx, *l); err != nil {
+		return err
+	}
+	err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: l.Tilstand, Kanal: l.Plan[l.Steg].Kanal, Tidspunkt: s.klokke.Now(), Grunn: grunn})
+	if err != nil {
+		return err
+	}
+	s.log.Warn("levering needs a person", "levering", l.ID, "kilde", l.Kilde, "fiksOrg", l.FiksOrgID, "grunn", grunn)
+	return s.varsle(ctx, tx, *l)
+}
+
 // Bekreft records the receiver's confirmation. It is idempotent, and false when
 // there is no levering with that id on that channel, or when another channel
 // has taken over since: such a late receipt is written to the history and
-// changes nothing.
+// changes nothing, unless the step has GodtaSen.
 func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (bool, error) {
 	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
 	if err != nil || id == "" {
@@ -203,10 +278,16 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	if err != nil {
 		return false, err
 	}
+	sen := l.Ferdig() || l.Kanal != kanal
 	switch {
 	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
 		return true, nil
-	case l.Ferdig() || l.Kanal != kanal:
+	case sen && l.Tilstand != Stoppet && godtaSen(l.Plan, kanal):
+		if err := s.trekk(ctx, tx, l); err != nil {
+			return false, err
+		}
+		l.Kanal = kanal
+	case sen:
 		return false, skrivHistorie(ctx, tx, l.ID, Historie{
 			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
 		})
@@ -214,6 +295,42 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	// Also when this channel was given up meanwhile but no other has it: the receiver has it.
 	l.LeveranseID = leveranseID
 	return true, s.ferdig(ctx, tx, &l, Bekreftet, kanal, "")
+}
+
+func godtaSen(plan []Steg, kanal string) bool {
+	return slices.ContainsFunc(plan, func(s Steg) bool { return s.Kanal == kanal && s.GodtaSen })
+}
+
+// BekreftUtenom records that the receiver has the item by another way than a
+// channel of the plan; grunn says which and by whom. What a channel has in hand
+// is taken back. False when the levering was confirmed or stopped before.
+func (s *Service) BekreftUtenom(ctx context.Context, tx *store.Tx, id, grunn string) (bool, error) {
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if l.Ferdig() && l.Tilstand != IkkeLevert {
+		return false, nil
+	}
+	if err := s.trekk(ctx, tx, l); err != nil {
+		return false, err
+	}
+	l.Kanal = KanalUtenom
+	return true, s.ferdig(ctx, tx, &l, Bekreftet, KanalUtenom, grunn)
+}
+
+// Innhold asks the source for what is to be handed over, as the channel that has
+// the levering in hand needs it later than at Send. feil.IkkeFunnet.
+func (s *Service) Innhold(ctx context.Context, id, kanal string) (Forsendelse, error) {
+	l, err := hent(ctx, s.db.Read(), id)
+	if err != nil {
+		return Forsendelse{}, err
+	}
+	kilde := s.kilder[l.Kilde]
+	if kilde == nil {
+		return Forsendelse{}, fmt.Errorf("levering %s is of source %q, which nobody has registered", l.ID, l.Kilde)
+	}
+	return kilde.Forsendelse(ctx, l, kanal)
 }
 
 // Feilet records that the channel gave up: t is TTLTidsavbrudd,
@@ -271,7 +388,7 @@ func (s *Service) Alarmer(ctx context.Context, antall int) ([]Levering, error) {
 // Uferdige counts the leveringer of an organisation that are not at an end.
 func (s *Service) Uferdige(ctx context.Context, q store.Queryer, fiksOrgID string) (n int, err error) {
 	err = q.QueryRowContext(ctx, `SELECT COUNT(*) FROM leveringer
-		WHERE fiks_org = $1 AND tilstand NOT IN ('BEKREFTET', 'STOPPET')`, fiksOrgID).Scan(&n)
+		WHERE fiks_org = $1 AND tilstand NOT IN ('BEKREFTET', 'STOPPET', 'IKKE_LEVERT')`, fiksOrgID).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting the leveringer of %s: %w", fiksOrgID, err)
 	}
@@ -326,17 +443,23 @@ func (s *Service) Stopp(ctx context.Context, id, av, grunn string) error {
 	if av == "" || grunn == "" {
 		return feil.Ny(feil.Ugyldig, "Oppgi hvem som stopper leveransen, og hvorfor")
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		l, err := hent(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if l.Ferdig() {
-			return feil.Ny(feil.Konflikt, "Leveransen er avsluttet med status %s", l.Tilstand)
-		}
-		l.Grunn = grunn
-		return s.ferdig(ctx, tx, &l, Stoppet, l.Kanal, "stoppet av "+av+": "+grunn)
-	})
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.StoppTx(ctx, tx, id, av, grunn) })
+}
+
+// StoppTx is Stopp in a transaction of the caller's.
+func (s *Service) StoppTx(ctx context.Context, tx *store.Tx, id, av, grunn string) error {
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if l.Ferdig() {
+		return feil.Ny(feil.Konflikt, "Leveransen er avsluttet med status %s", l.Tilstand)
+	}
+	if err := s.trekk(ctx, tx, l); err != nil {
+		return err
+	}
+	l.Grunn = grunn
+	return s.ferdig(ctx, tx, &l, Stoppet, l.Kanal, "stoppet av "+av+": "+grunn)
 }
 
 // errUtdatert: the levering moved on while the channel was at work.

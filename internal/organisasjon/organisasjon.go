@@ -30,6 +30,9 @@ const (
 	TypeFiksIOKonto        = "TJENESTE_SVARINN_KONTO"
 	TypeAudit              = "TJENESTE_AUDIT"
 	TypeInnsyn             = "TJENESTE_INNSYN"
+	TypeSvarUt             = "TJENESTE_SVARUT"
+	TypeSvarUtKonto        = "TJENESTE_SVARUT_KONTO"           // a sender's account
+	TypeMottakersystem     = "TJENESTE_SVARINN_MOTTAKERSYSTEM" // a receiver of SvarInn (1)
 )
 
 // RotID is the id of the root ressurs.

@@ -15,6 +15,7 @@ import (
 	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/passord"
 	"knutepunkt/internal/store"
 )
 
@@ -28,7 +29,7 @@ type Service struct {
 
 	innlogget cache[[32]byte, innlogging]
 	tilgang   cache[tilgangNokkel, bool]
-	argon     chan struct{} // how many slow hashes are computed at a time
+	hasher    *passord.Hasher
 }
 
 var (
@@ -38,7 +39,7 @@ var (
 
 // New makes the service. logger must not be nil: grants are always audited.
 func New(db *store.DB, ring *keys.Ring, k klokke.Klokke, logger Logger) *Service {
-	return &Service{db: db, ring: ring, klokke: k, logger: logger, argon: make(chan struct{}, 2)}
+	return &Service{db: db, ring: ring, klokke: k, logger: logger, hasher: passord.NyHasher()}
 }
 
 // OpprettOrganisasjon stores an organisation and its ressurs under the root. An
