@@ -83,19 +83,29 @@ const maxSvar = 16 << 20 // bytes of a JSON answer
 
 // do sends a request and gives the response when its status is below 400.
 func (c *Client) do(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.cfg.BaseURL+path, body)
+	var token string
+	if c.cfg.Token != nil {
+		var err error
+		if token, err = c.cfg.Token(ctx); err != nil {
+			return nil, fmt.Errorf("client: getting a token: %w", err)
+		}
+	}
+	return c.send(ctx, method, c.cfg.BaseURL+path, contentType, body, func(r *http.Request) {
+		if c.cfg.Token != nil {
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("IntegrasjonId", c.cfg.IntegrasjonID)
+			r.Header.Set("IntegrasjonPassord", c.cfg.IntegrasjonPassord)
+		}
+	})
+}
+
+// send sends a request to a whole address, with the credentials that loggInn sets.
+func (c *Client) send(ctx context.Context, method, to, contentType string, body io.Reader, loggInn func(*http.Request)) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, body)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	if c.cfg.Token != nil {
-		token, err := c.cfg.Token(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("client: getting a token: %w", err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("IntegrasjonId", c.cfg.IntegrasjonID)
-		req.Header.Set("IntegrasjonPassord", c.cfg.IntegrasjonPassord)
-	}
+	loggInn(req)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

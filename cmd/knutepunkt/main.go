@@ -59,6 +59,7 @@ func commands() []command {
 		sandboxCommand(),
 		navSendCommand(),
 		fagsystemListenCommand(),
+		svarinnFetchCommand(),
 		auditVerifyCommand(),
 		keysListCommand(),
 		keysRotateCommand(),
@@ -71,7 +72,7 @@ func commands() []command {
 
 // notYet are commands of the plan that are not built: they are refused by name,
 // so that nobody takes silence for success.
-var notYet = []string{"serve", "config", "svarinn", "conform"}
+var notYet = []string{"serve", "config", "conform"}
 
 // run is the program, apart from the process it runs in. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {

@@ -51,7 +51,9 @@ func TestArguments(t *testing.T) {
 
 		{"serve --config x", 2, "", "not in this edition yet"},
 		{"config check", 2, "", "not in this edition yet"},
-		{"svarinn fetch", 2, "", "not in this edition yet"},
+		{"svarinn fetch --sandbox /nowhere", 1, "", "is the sandbox started?"},
+		{"svarinn fetch --base-url http://127.0.0.1", 2, "", "--user is needed"},
+		{"svarinn fetch --every 1ms", 2, "", "at least a second"},
 		{"conform --target x", 2, "", "not in this edition yet"},
 
 		{"nav send", 2, "", "main document is missing"},

@@ -246,6 +246,6 @@ func (p *progress) add(n int) {
 // done ends what add began.
 func (p *progress) done() {
 	if p.told.Load() > 0 {
-		fmt.Fprintf(p.out, "100 %%  sent in %s\n", time.Since(p.start).Round(time.Second/10))
+		fmt.Fprintf(p.out, "100 %%  done in %s\n", time.Since(p.start).Round(time.Second/10))
 	}
 }

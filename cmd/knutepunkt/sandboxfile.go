@@ -55,6 +55,11 @@ type sandboxKommune struct {
 		KontoID     string `json:"fiksIOKontoId"`
 		PrivateKey  string `json:"privateKey"`
 		Certificate string `json:"certificate"`
+		SvarInn     *struct {
+			Brukernavn string `json:"brukernavn"`
+			Passord    string `json:"passord"`
+			PrivateKey string `json:"privateKey"`
+		} `json:"svarinn"`
 	} `json:"fagsystem"`
 }
 
@@ -85,6 +90,22 @@ func (s *sandboxFile) kommune(nummer string) (*sandboxKommune, error) {
 		numre = append(numre, k.Kommunenummer+" "+k.Navn)
 	}
 	return nil, usagef("the sandbox has no kommune %s; it has %s", nummer, strings.Join(numre, ", "))
+}
+
+// svarinnKommune finds a municipality with SvarInn by number; "" is the first one.
+func (s *sandboxFile) svarinnKommune(nummer string) (*sandboxKommune, error) {
+	var numre []string
+	for i := range s.Kommuner {
+		k := &s.Kommuner[i]
+		if k.Fagsystem.SvarInn == nil {
+			continue
+		}
+		if k.Kommunenummer == nummer || nummer == "" {
+			return k, nil
+		}
+		numre = append(numre, k.Kommunenummer+" "+k.Navn)
+	}
+	return nil, usagef("the sandbox has no kommune %s with SvarInn; it has %s", nummer, strings.Join(numre, ", "))
 }
 
 // innbygger is the fødselsnummer of the first citizen.
