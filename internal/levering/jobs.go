@@ -12,25 +12,24 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// A levering has at most one waiting job of each kind, with its id as key and
-// argument: one that hands it to a channel, and one for its deadline, which does
-// not wait behind the packing of large ones.
+// A levering has at most one waiting job, with its id as key and argument: it
+// hands it to a channel. Deadlines are a duty: however many fall due together,
+// they fire in order, many to a commit, and none waits behind the packing of
+// large ones.
 const (
-	jobbKind  = "levering"
-	fristKind = "levering.frist"
+	jobbKind = "levering"
+	plikt    = "levering.frist"
+
+	fristBunt = 100             // deadlines in one transaction
+	utsett    = 5 * time.Minute // how soon one is tried again whose transition failed
 )
 
-// planlegg makes the job for the present wait: at once a hand-over, later the deadline.
-func (s *Service) planlegg(ctx context.Context, tx *store.Tx, id string, naar time.Time) error {
-	kind := fristKind
-	if naar.IsZero() {
-		kind = jobbKind
-	}
-	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: kind, Key: id, Arg: id, RunAt: naar})
+// planlegg makes the job that hands over, at once.
+func (s *Service) planlegg(ctx context.Context, tx *store.Tx, id string) error {
+	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: id, Arg: id})
 }
 
-// kjor is the worker of both: it sends what is unsent, and moves on what has
-// waited past its deadline.
+// kjor is the worker of that job.
 func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 	l, err := hent(ctx, s.db.Read(), jobb.Arg)
 	if feil.Er(err, feil.IkkeFunnet) {
@@ -38,17 +37,11 @@ func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 	} else if err != nil {
 		return err
 	}
-	switch {
-	case l.Ferdig():
-		return nil
-	case l.Tilstand == Sendt || l.Oppbrukt():
-		return s.vedFrist(ctx, l.ID)
-	case jobb.Kind == fristKind: // it has moved on: its hand-over has a job of its own
-		return nil
-	default:
-		s.slippFram(ctx)
-		return s.send(ctx, l, jobb.Attempt)
+	if l.Ferdig() || l.vedFrist() {
+		return nil // it has moved on
 	}
+	s.slippFram(ctx)
+	return s.send(ctx, l, jobb.Attempt)
 }
 
 const (
@@ -69,31 +62,77 @@ func (s *Service) slippFram(ctx context.Context) {
 	}
 }
 
-// vedFrist acts on a deadline that is reached, and waits on when it is not.
-func (s *Service) vedFrist(ctx context.Context, id string) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		l, err := hent(ctx, tx, id) // again: it may have been confirmed meanwhile
-		if err != nil {
+// neste is when the duty is due next.
+func (s *Service) neste(ctx context.Context) (time.Time, error) {
+	t, err := nesteVakt(ctx, s.db.Read())
+	if err == nil {
+		s.nesteFrist.Store(t)
+	}
+	return store.Time(t), err
+}
+
+// vekk tells the duty of a deadline that is earlier than those it knows.
+func (s *Service) vekk(tx *store.Tx, l Levering) {
+	if !l.vedFrist() {
+		return
+	}
+	tx.OnCommit(func() {
+		if n := s.nesteFrist.Load(); n == 0 || store.Micros(l.Frist) < n {
+			s.jobber.Wake(plikt)
+		}
+	})
+}
+
+// Frister acts on all deadlines that are reached at now, in order. One that
+// cannot be acted on is logged and put off, and holds up no other.
+func (s *Service) Frister(ctx context.Context, now time.Time) error {
+	for {
+		ider, err := forfalte(ctx, s.db.Read(), now, fristBunt)
+		if err != nil || len(ider) == 0 {
 			return err
 		}
-		switch {
-		case l.Ferdig():
+		err = s.db.Write(ctx, func(tx *store.Tx) error {
+			for _, id := range ider {
+				if err := s.forfall(ctx, tx, id); err != nil {
+					return err
+				}
+			}
 			return nil
-		case s.klokke.Now().Before(l.Frist):
-			return s.planlegg(ctx, tx, l.ID, l.Frist)
-		case l.Tilstand == Sendt && l.Plan[l.Steg].Ubegrenset:
-			l.Frist = s.frist(l.Plan[l.Steg])
-			if err := oppdater(ctx, tx, l); err != nil {
+		})
+		if err == nil {
+			continue
+		}
+		for _, id := range ider {
+			err := s.db.Write(ctx, func(tx *store.Tx) error { return s.forfall(ctx, tx, id) })
+			if err == nil {
+				continue
+			}
+			s.log.Error("the deadline of a levering could not be acted on; it is tried again", "levering", id, "err", err)
+			if err := s.db.Write(ctx, func(tx *store.Tx) error { return settVakt(ctx, tx, id, now.Add(utsett)) }); err != nil {
 				return err
 			}
-			return s.planlegg(ctx, tx, l.ID, l.Frist)
-		case l.Tilstand == Sendt:
-			return s.videre(ctx, tx, &l, TTLTidsavbrudd, l.Kanal, "ingen kvittering innen fristen")
-		case l.Oppbrukt():
-			return s.nyRunde(ctx, tx, &l, "nytt forsøk etter pause")
 		}
+	}
+}
+
+// forfall acts on one deadline.
+func (s *Service) forfall(ctx context.Context, tx *store.Tx, id string) error {
+	l, err := hent(ctx, tx, id) // again: it may have been confirmed meanwhile
+	if err != nil {
+		return err
+	}
+	switch {
+	case !l.vedFrist() || s.klokke.Now().Before(l.Frist):
 		return nil
-	})
+	case l.Oppbrukt():
+		return s.nyRunde(ctx, tx, &l, "nytt forsøk etter pause")
+	case l.Plan[l.Steg].Ubegrenset:
+		l.Frist = s.frist(l.Plan[l.Steg])
+		s.vekk(tx, l)
+		return oppdater(ctx, tx, l)
+	default:
+		return s.videre(ctx, tx, &l, TTLTidsavbrudd, l.Kanal, "ingen kvittering innen fristen")
+	}
 }
 
 // frist is when the wait for a receipt ends that begins now. A channel that
@@ -204,10 +243,7 @@ func (s *Service) sendt(ctx context.Context, tx *store.Tx, forventet Levering, k
 	l.Alarm = l.Alarm && l.Runde > 1 // a channel that only was slow has it now
 	l.Frist = s.frist(l.Plan[l.Steg])
 	l.NesteSteg = "venter på kvittering fra " + kanal
-	if err := s.overgang(ctx, tx, &l, Sendt, kanal, ""); err != nil {
-		return err
-	}
-	return s.planlegg(ctx, tx, l.ID, l.Frist)
+	return s.overgang(ctx, tx, &l, Sendt, kanal, "")
 }
 
 // giOpp leaves a channel that never took the levering.

@@ -175,6 +175,10 @@ func (l Levering) Ferdig() bool {
 	return l.Tilstand == Bekreftet || l.Tilstand == Stoppet || l.Tilstand == IkkeLevert
 }
 
+// vedFrist tells whether something is to be done when Frist is reached; else a
+// job is under way that hands over.
+func (l Levering) vedFrist() bool { return !l.Ferdig() && (l.Tilstand == Sendt || l.Oppbrukt()) }
+
 // Oppbrukt tells whether every channel of the plan has been tried in vain.
 func (l Levering) Oppbrukt() bool { return l.Steg >= len(l.Plan) }
 

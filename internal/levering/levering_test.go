@@ -14,7 +14,6 @@ import (
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
-	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/store"
 )
 
@@ -463,7 +462,6 @@ func TestFristVenterIkkePaaSending(t *testing.T) {
 	m := &melder{endret: make(chan Levering, 99)}
 	h.s.RegistrerKanal(k)
 	h.s.RegistrerKilde("test", m)
-	h.Jobs.Handle("vekk", jobs.Options{}, func(context.Context, jobs.Job) error { return nil })
 	if err := h.Jobs.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -496,7 +494,7 @@ func TestFristVenterIkkePaaSending(t *testing.T) {
 	}
 	h.Klokke.Sett(h.Klokke.Now().Add(25 * time.Hour))
 	// The engine looks at a clock that was moved when it is woken.
-	h.skriv(t, func(tx *store.Tx) error { return h.Jobs.Enqueue(t.Context(), tx, jobs.Spec{Kind: "vekk"}) })
+	h.Jobs.Wake(plikt)
 	til(venter, TTLTidsavbrudd)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +94,9 @@ type Service struct {
 	cfg     Config
 	kanaler map[string]Kanal
 	kilder  map[string]Kilde
+	// When the duty last said it is next due (µs; 0: nothing waits), so that only
+	// an earlier date wakes the engine.
+	nesteFrist atomic.Int64
 }
 
 // NewService makes the engine and registers its jobs. Channels and sources are
@@ -103,7 +107,7 @@ func NewService(db *store.DB, k klokke.Klokke, jobber *jobs.Engine, varsler Vars
 		kanaler: map[string]Kanal{}, kilder: map[string]Kilde{},
 	}
 	jobber.Handle(jobbKind, jobs.Options{MaxAttempts: 1 << 30, Timeout: 2 * time.Hour, Concurrency: 2}, s.kjor)
-	jobber.Handle(fristKind, jobs.Options{MaxAttempts: 1 << 30}, s.kjor)
+	jobber.AddDuty(jobs.Duty{Name: plikt, Next: s.neste, RunOnce: s.Frister})
 	return s
 }
 
@@ -118,6 +122,11 @@ func (s *Service) RegistrerKilde(navn string, k Kilde) { s.kilder[navn] = k }
 func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error {
 	if len(n.Plan) == 0 {
 		return fmt.Errorf("levering %s has no channel in its plan", n.ID)
+	}
+	for _, steg := range n.Plan {
+		if steg.Frist <= 0 {
+			return fmt.Errorf("levering %s would wait for %s without a deadline", n.ID, steg.Kanal)
+		}
 	}
 	if s.kilder[n.Kilde] == nil {
 		return fmt.Errorf("levering %s is of source %q, which nobody has registered", n.ID, n.Kilde)
@@ -134,7 +143,7 @@ func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error {
 	if err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: IkkeSendt, Tidspunkt: naa}); err != nil {
 		return err
 	}
-	return s.planlegg(ctx, tx, l.ID, time.Time{})
+	return s.planlegg(ctx, tx, l.ID)
 }
 
 func sendesMed(kanal string) string { return "sendes med " + kanal }
@@ -146,6 +155,7 @@ func (s *Service) overgang(ctx context.Context, tx *store.Tx, l *Levering, t Til
 	if err := oppdater(ctx, tx, *l); err != nil {
 		return err
 	}
+	s.vekk(tx, *l)
 	if err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: t, Kanal: kanal, Tidspunkt: l.Endret, Grunn: grunn}); err != nil {
 		return err
 	}
@@ -174,7 +184,7 @@ func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
 		return err
 	}
-	return errors.Join(s.jobber.Cancel(ctx, tx, jobbKind, l.ID), s.jobber.Cancel(ctx, tx, fristKind, l.ID))
+	return s.jobber.Cancel(ctx, tx, jobbKind, l.ID)
 }
 
 // videre leaves the present channel, in state t for the reason given, and goes
@@ -203,15 +213,13 @@ func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 		return err
 	}
 	if !l.Oppbrukt() {
-		return s.planlegg(ctx, tx, l.ID, time.Time{})
+		return s.planlegg(ctx, tx, l.ID)
 	}
 	s.log.Warn("levering has no channel left", "levering", l.ID, "kilde", l.Kilde, "fiksOrg", l.FiksOrgID, "grunn", grunn)
 	if nyAlarm {
-		if err := s.varsle(ctx, tx, *l); err != nil {
-			return err
-		}
+		return s.varsle(ctx, tx, *l)
 	}
-	return s.planlegg(ctx, tx, l.ID, l.Frist)
+	return nil
 }
 
 // varsle tells the source's contacts of a levering that needs a person.
@@ -404,7 +412,7 @@ func (s *Service) Dytt(ctx context.Context, tx *store.Tx, id string) error {
 	if l.Ferdig() || l.Tilstand == Sendt {
 		return nil
 	}
-	return s.planlegg(ctx, tx, id, time.Time{})
+	return s.planlegg(ctx, tx, id)
 }
 
 // ProvIgjen starts the plan anew for an item that no channel has in hand; av is
@@ -434,7 +442,7 @@ func (s *Service) nyRunde(ctx context.Context, tx *store.Tx, l *Levering, grunn 
 	if err := s.overgang(ctx, tx, l, IkkeSendt, "", grunn); err != nil {
 		return err
 	}
-	return s.planlegg(ctx, tx, l.ID, time.Time{})
+	return s.planlegg(ctx, tx, l.ID)
 }
 
 // Stopp closes an item for good, by a named person with a reason. feil.Konflikt

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/store"
@@ -65,13 +66,55 @@ func settInn(ctx context.Context, tx *store.Tx, l Levering) error {
 
 func oppdater(ctx context.Context, tx *store.Tx, l Levering) error {
 	_, err := tx.ExecContext(ctx, `UPDATE leveringer SET steg=$2, runde=$3, tilstand=$4, kanal=$5, leveranse_id=$6,
-		frist=$7, neste_steg=$8, alarm=$9, grunn=$10, endret=$11 WHERE id=$1`,
+		frist=$7, neste_steg=$8, alarm=$9, grunn=$10, endret=$11, vakt=$12 WHERE id=$1`,
 		l.ID, l.Steg, l.Runde, string(l.Tilstand), l.Kanal, l.LeveranseID, store.Micros(l.Frist), l.NesteSteg,
-		heltall(l.Alarm), l.Grunn, store.Micros(l.Endret))
+		heltall(l.Alarm), l.Grunn, store.Micros(l.Endret), vakt(l))
 	if err != nil {
 		return fmt.Errorf("updating levering %s: %w", l.ID, err)
 	}
 	return nil
+}
+
+// vakt is when the duty acts on l, in µs; 0: never.
+func vakt(l Levering) int64 {
+	if !l.vedFrist() {
+		return 0
+	}
+	return store.Micros(l.Frist)
+}
+
+func settVakt(ctx context.Context, tx *store.Tx, id string, naar time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE leveringer SET vakt = $2 WHERE id = $1 AND vakt > 0`, id, store.Micros(naar)); err != nil {
+		return fmt.Errorf("putting off levering %s: %w", id, err)
+	}
+	return nil
+}
+
+func nesteVakt(ctx context.Context, q store.Queryer) (int64, error) {
+	var t sql.NullInt64
+	if err := q.QueryRowContext(ctx, `SELECT MIN(vakt) FROM leveringer WHERE vakt > 0`).Scan(&t); err != nil {
+		return 0, fmt.Errorf("finding the next deadline: %w", err)
+	}
+	return t.Int64, nil
+}
+
+// forfalte are the leveringer whose deadline is reached, in order, at most antall.
+func forfalte(ctx context.Context, q store.Queryer, naa time.Time, antall int) ([]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT id FROM leveringer WHERE vakt > 0 AND vakt <= $1
+		ORDER BY vakt, opprettet, id LIMIT $2`, store.Micros(naa), antall)
+	if err != nil {
+		return nil, fmt.Errorf("listing deadlines: %w", err)
+	}
+	defer rows.Close()
+	var ut []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("listing deadlines: %w", err)
+		}
+		ut = append(ut, id)
+	}
+	return ut, rows.Err()
 }
 
 func skrivHistorie(ctx context.Context, tx *store.Tx, id string, h Historie) error {
