@@ -21,9 +21,6 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// maksBytes is how much one letter may hold before it is merged (SvarUt contract §3.6).
-const maksBytes = 350 << 20
-
 // errEndret: the job was taken back while its letter was made.
 var errEndret = errors.New("print: the job has moved on")
 
@@ -276,12 +273,12 @@ func (s *spol) kopier(ctx context.Context, f levering.Fil) error {
 	defer r.Close()
 	w := s.k.Blobs.Create(ctx)
 	s.skrivere = append(s.skrivere, w)
-	n, err := io.Copy(w, io.LimitReader(r, maksBytes-s.bytes+1))
+	n, err := io.Copy(w, io.LimitReader(r, s.k.cfg.MaksBytes-s.bytes+1))
 	if err != nil {
 		return err
 	}
-	if s.bytes += n; s.bytes > maksBytes {
-		return fmt.Errorf("%w: filene som skal skrives ut, er større enn %d MB til sammen", levering.ErrIkkeMulig, maksBytes>>20)
+	if s.bytes += n; s.bytes > s.k.cfg.MaksBytes {
+		return fmt.Errorf("%w: filene som skal skrives ut, er større enn %d MB til sammen", levering.ErrIkkeMulig, s.k.cfg.MaksBytes>>20)
 	}
 	return w.Close()
 }

@@ -33,10 +33,13 @@ var kvitteringsnavn = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-
 // has something, else once in a while.
 func (k *Kanal) nesteInnboks(ctx context.Context) (time.Time, error) {
 	k.mu.Lock()
-	sett := k.sett
+	sett, flere := k.sett, k.flere
 	k.mu.Unlock()
-	if sett.IsZero() {
+	switch {
+	case sett.IsZero():
 		return k.Klokke.Now(), nil
+	case flere:
+		return sett.Add(k.cfg.Poll), nil
 	}
 	ids, err := k.ider(ctx, `WHERE tilstand IN ('LEGGES_UT', 'KLAR', 'HENTET', 'TREKKES') LIMIT 1`)
 	if err != nil {
@@ -60,11 +63,12 @@ func (k *Kanal) innboks(ctx context.Context, naa time.Time) error {
 		return err
 	}
 	defer m.Close() //nolint:errcheck // only read, or what was done is done
-	if err := errors.Join(k.lesKvitteringer(ctx, m), k.merkHentet(ctx, m, klare)); err != nil {
+	flere, err := k.lesKvitteringer(ctx, m)
+	if err := errors.Join(err, k.merkHentet(ctx, m, klare)); err != nil {
 		return err
 	}
 	k.mu.Lock()
-	k.sett = naa
+	k.sett, k.flere = naa, flere
 	k.mu.Unlock()
 	return nil
 }
@@ -113,13 +117,13 @@ type innkommet struct {
 
 // lesKvitteringer takes the receipts in the order of their numbers. One that cannot
 // be read at two looks is put aside, and people are told; what is being written at
-// the first look is whole at the second.
-func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) error {
+// the first look is whole at the second. It tells whether there may be more.
+func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool, err error) {
 	navn, err := m.List(k.cfg.Inn, ".json", maksKvitteringer)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m.Mappe(k.cfg.Inn)
+		return false, m.Mappe(k.cfg.Inn)
 	} else if err != nil {
-		return fmt.Errorf("listing the supplier's receipts: %w", err)
+		return false, fmt.Errorf("listing the supplier's receipts: %w", err)
 	}
 	var filer []innkommet
 	for _, n := range navn {
@@ -137,7 +141,7 @@ func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) error {
 	var feilet []error
 	for _, f := range filer {
 		if err := ctx.Err(); err != nil {
-			return err
+			return false, err
 		}
 		sum, err := k.lesEn(ctx, m, f)
 		switch {
@@ -161,7 +165,7 @@ func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) error {
 		}
 	}
 	k.mistenkt = naa
-	return errors.Join(feilet...)
+	return len(navn) == maksKvitteringer, errors.Join(feilet...)
 }
 
 // varslet stands for the checksum of a file that people have been told of.

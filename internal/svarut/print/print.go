@@ -78,6 +78,7 @@ type Config struct {
 	// them in the sandbox. They hold the address in clear.
 	Behold       bool
 	Samtidige    int           // letters built at once: 1
+	MaksBytes    int64         // what is printed of one letter, before it is merged: 350 MB (SvarUt contract §3.6)
 	Varsel       time.Duration // without a receipt people are told after: 7 days
 	Oppbevaring  time.Duration // a job is remembered after its end for: 90 days
 	Driftsvarsel []string      // e-mail addresses that are told of receipts that cannot be read
@@ -95,6 +96,9 @@ func (c Config) medStandard() Config {
 	}
 	if c.Oppbevaring == 0 {
 		c.Oppbevaring = 90 * 24 * time.Hour
+	}
+	if c.MaksBytes == 0 {
+		c.MaksBytes = 350 << 20
 	}
 	c.Samtidige = max(1, c.Samtidige)
 	return c
@@ -124,6 +128,7 @@ type Kanal struct {
 
 	mu       sync.Mutex
 	sett     time.Time         // when the transport was looked at last
+	flere    bool              // then, there was more than was read
 	mistenkt map[string]string // receipts that did not parse at the last look, by name: their checksum
 }
 
