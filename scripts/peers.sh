@@ -25,6 +25,8 @@ need unzip has unzip
 need default-jdk-headless jdk
 need maven has mvn
 need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
+need poppler-utils has pdftotext
+need qpdf has qpdf
 need librabbitmq-client-java test -e /usr/share/java/amqp-client.jar
 
 [ -n "$missing" ] || exit 0

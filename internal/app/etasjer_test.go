@@ -16,7 +16,7 @@ const modul = "knutepunkt"
 // it; its own sub-packages count as the room itself unless they stand here.
 var etasjer = [][]string{
 	{"internal/feil", "internal/klokke", "internal/store"},
-	{"internal/keys", "internal/passord"},
+	{"internal/keys", "internal/passord", "internal/pdf"},
 	{"internal/blob", "internal/jobs"},
 	{"internal/mail"},
 	{"internal/grunntest"}, // a ground floor for tests
@@ -46,6 +46,7 @@ var vinduer = map[string]string{
 	"github.com/wneessen/go-mail":    "internal/mail",
 	"github.com/santhosh-tekuri":     "internal/digisos",
 	"github.com/rabbitmq/amqp091-go": "client",
+	"github.com/go-pdf/fpdf":         "internal/pdf",
 }
 
 func TestPilerPekerNedover(t *testing.T) {

@@ -1,0 +1,336 @@
+package print
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"path"
+	"strings"
+
+	"knutepunkt/cms"
+	"knutepunkt/internal/blob"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/levering"
+	"knutepunkt/internal/pdf"
+	"knutepunkt/internal/store"
+)
+
+// errEndret: the job was taken back while its letter was made.
+var errEndret = errors.New("print: the job has moved on")
+
+// filnavn are the names of a job's files with the transport.
+type filnavn struct{ jobb, jobbTmp, trukket, pdf, pdfTmp string }
+
+func (k *Kanal) navn(id string) filnavn {
+	rot := path.Join(k.cfg.Ut, id)
+	return filnavn{rot + ".json", rot + ".json.tmp", rot + ".json.trukket", rot + k.cfg.PDFEndelse, rot + k.cfg.PDFEndelse + ".tmp"}
+}
+
+func (f filnavn) alle() []string { return []string{f.jobb, f.jobbTmp, f.pdf, f.pdfTmp, f.trukket} }
+
+// brev is a letter that is ready to be merged.
+type brev struct {
+	dokumenter []pdf.Dokument
+	spol       *spol
+	tosidig    bool
+}
+
+// forbered copies the files of a letter to where they can be read at any place,
+// stores the job with them, and looks whether they can be printed. The brev is to be
+// closed. levering.ErrIkkeMulig, with a reason that names nobody, when there is no
+// letter in it.
+func (k *Kanal) forbered(ctx context.Context, j Jobb, f levering.Forsendelse) (_ *brev, err error) {
+	if err := sendbar(f.Post.Mottaker); err != nil {
+		return nil, err
+	}
+	skrives, nr, err := utskrift(f.Filer)
+	if err != nil {
+		return nil, err
+	}
+	b := &brev{spol: &spol{k: k, jobbID: j.ID}}
+	defer func() {
+		if err != nil {
+			b.lukk(ctx)
+		}
+	}()
+	for i, fil := range skrives {
+		if err := b.spol.kopier(ctx, fil); errors.Is(err, levering.ErrIkkeMulig) {
+			return nil, err
+		} else if err != nil {
+			return nil, fmt.Errorf("copying file %d of a letter: %w", nr[i], err)
+		}
+	}
+	if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.lagreSpol(ctx, tx, j, b.spol) }); err != nil {
+		return nil, err
+	}
+	sider := 0
+	forside, err := k.forside(j, f.Post)
+	if err != nil {
+		return nil, err
+	}
+	b.dokumenter = append(b.dokumenter, pdf.Dokument{Fil: bytes.NewReader(forside)})
+	for i, fil := range skrives {
+		spolt := b.spol.fil(ctx, i)
+		info, err := k.Trykkeri.Sjekk(ctx, spolt)
+		if err != nil {
+			return nil, uskrivbar(fmt.Sprintf("fil %d", nr[i]), err)
+		}
+		for _, g := range fil.GiroarkSider {
+			if g < 1 || g > info.Sider {
+				return nil, fmt.Errorf("%w: fil %d har giroark på side %d, men bare %d sider", levering.ErrIkkeMulig, nr[i], g, info.Sider)
+			}
+		}
+		sider += info.Sider
+		b.dokumenter = append(b.dokumenter, pdf.Dokument{Fil: spolt, Giroark: fil.GiroarkSider})
+	}
+	b.tosidig = f.Post.Tosidig && sider > 1 // a letter of one page is always on one side (SvarUt contract §5)
+	return b, nil
+}
+
+// sendbar tells whether a letter can reach a.
+func sendbar(a levering.Adresse) error {
+	if err := ValiderAdresse(a); err != nil {
+		return uskrivbar("mottakerens adresse", err)
+	}
+	if kode, _ := landkode(a.Land); kode == norge && strings.TrimSpace(a.Postnummer) == ingenPost {
+		return fmt.Errorf("%w: mottakeren har ingen postadresse (postnummer %s)", levering.ErrIkkeMulig, ingenPost)
+	}
+	return nil
+}
+
+// utskrift are the files that are printed, and their numbers in the forsendelse from 1.
+func utskrift(filer []levering.Fil) (ut []levering.Fil, nr []int, err error) {
+	for i, f := range filer {
+		if f.UtenUtskrift {
+			continue
+		}
+		if !erPDF(f) {
+			return nil, nil, fmt.Errorf("%w: fil %d er ikke PDF og kan ikke skrives ut", levering.ErrIkkeMulig, i+1)
+		}
+		ut, nr = append(ut, f), append(nr, i+1)
+	}
+	if len(ut) == 0 {
+		return nil, nil, fmt.Errorf("%w: forsendelsen har ingen filer som skal skrives ut", levering.ErrIkkeMulig)
+	}
+	return ut, nr, nil
+}
+
+// erPDF goes by what the sender says; Sjekk reads.
+func erPDF(f levering.Fil) bool {
+	typ, _, err := mime.ParseMediaType(f.Mimetype)
+	if err != nil || typ == "application/octet-stream" {
+		return strings.EqualFold(path.Ext(f.Navn), ".pdf")
+	}
+	return typ == "application/pdf"
+}
+
+// uskrivbar makes a refusal one that trying again cannot cure.
+func uskrivbar(hva string, err error) error {
+	if f, ok := errors.AsType[*feil.Feil](err); ok && f.Kode == feil.Ugyldig {
+		return fmt.Errorf("%w: %s: %s", levering.ErrIkkeMulig, hva, f.Melding)
+	}
+	return fmt.Errorf("%s: %w", hva, err)
+}
+
+func (k *Kanal) forside(j Jobb, p levering.Post) ([]byte, error) {
+	var b bytes.Buffer
+	tittel := p.Tittel
+	if tom(tittel) {
+		tittel = "Brev"
+	}
+	err := pdf.Forside(&b, pdf.Brev{Mottaker: forsideAdresse(p.Mottaker), Retur: forsideAdresse(p.Avsender), Tittel: tittel,
+		Dato: klokke.Oslo(k.Klokke.Now()), Referanse: j.ForsendelseID})
+	if err != nil {
+		return nil, fmt.Errorf("making a cover page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func forsideAdresse(a levering.Adresse) pdf.Adresse {
+	return pdf.Adresse{Navn: a.Navn, Adresselinje1: a.Adresselinje1, Adresselinje2: a.Adresselinje2, Adresselinje3: a.Adresselinje3,
+		Postnummer: a.Postnummer, Poststed: a.Poststed, Land: landPaaBrev(a.Land)}
+}
+
+// skriv merges the letter to the supplier as a stream, encrypted, and puts the job
+// file beside it under a name that the supplier does not look at. Then the job is
+// LeggesUt. errEndret when it was taken back meanwhile; its files are gone then.
+func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Forsendelse, b *brev) error {
+	n := k.navn(j.ID)
+	if k.cfg.Ut != "" {
+		if err := m.Mappe(k.cfg.Ut); err != nil {
+			return fmt.Errorf("making the supplier's folder: %w", err)
+		}
+	}
+	res, sum, err := k.flett(ctx, m, n.pdfTmp, b)
+	if err != nil {
+		_ = m.Slett(n.pdfTmp) // where the connection still works
+		return err
+	}
+	if err := m.Flytt(n.pdfTmp, n.pdf); err != nil {
+		return fmt.Errorf("naming the letter: %w", err)
+	}
+	fil, err := jobbfil{JobbID: j.ID, ForsendelseID: j.ForsendelseID, Kilde: j.Kilde, Opprettet: j.Opprettet,
+		Mottaker: j.Mottaker, Returadresse: tilAdresse(f.Post.Avsender), Tosidig: b.tosidig, Farger: f.Post.Farger,
+		GiroarkSider: res.Giroark, AntallSider: res.Sider, Konteringskode: ellerNil(f.Post.Konteringskode), SHA256: sum,
+	}.encode(k.cfg.Sertifikat)
+	if err != nil {
+		return err
+	}
+	if err := m.Skriv(n.jobbTmp, bytes.NewReader(fil)); err != nil {
+		return fmt.Errorf("writing the job file: %w", err)
+	}
+	err = k.DB.Write(ctx, func(tx *store.Tx) error {
+		naa, err := k.hent(ctx, tx, j.ID)
+		if err != nil {
+			return err
+		}
+		if naa.Tilstand != Bygges {
+			return errEndret
+		}
+		naa.Tilstand, naa.AntallSider, naa.SHA256 = LeggesUt, res.Sider, sum
+		naa.Endret = k.Klokke.Now()
+		naa.utlagt = naa.Endret
+		*j = naa
+		return k.lagre(ctx, tx, naa)
+	})
+	if errors.Is(err, errEndret) || feil.Er(err, feil.IkkeFunnet) {
+		return errors.Join(errEndret, slettAlle(m, n.alle()))
+	}
+	return err
+}
+
+func slettAlle(m Forbindelse, navn []string) error {
+	for _, n := range navn {
+		if err := m.Slett(n); err != nil {
+			return fmt.Errorf("removing a job's file: %w", err)
+		}
+	}
+	return nil
+}
+
+func ellerNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// flett streams the merged letter, encrypted to the supplier, to the file of that name.
+func (k *Kanal) flett(ctx context.Context, m Forbindelse, navn string, b *brev) (res pdf.Resultat, sum string, err error) {
+	pr, pw := io.Pipe()
+	ferdig := make(chan struct{})
+	var laget error
+	go func() {
+		defer close(ferdig)
+		h := sha256.New()
+		laget = func() error {
+			kryptert, err := cms.NewWriter(pw, k.cfg.Sertifikat)
+			if err != nil {
+				return err
+			}
+			if res, err = k.Trykkeri.SlaaSammen(ctx, io.MultiWriter(h, kryptert), b.dokumenter, b.tosidig); err != nil {
+				return err
+			}
+			return kryptert.Close()
+		}()
+		sum = hex.EncodeToString(h.Sum(nil))
+		pw.CloseWithError(laget)
+	}()
+	err = m.Skriv(navn, pr)
+	pr.CloseWithError(errors.Join(err, io.ErrClosedPipe))
+	<-ferdig
+	switch {
+	case laget != nil && (err == nil || errors.Is(err, laget)): // else it only heard that nobody reads
+		return res, "", uskrivbar("brevet", laget)
+	case err != nil:
+		return res, "", fmt.Errorf("writing the letter to the supplier: %w", err)
+	}
+	return res, sum, nil
+}
+
+// spol are the copies of a letter's files, sealed as blobs until it is merged.
+type spol struct {
+	k        *Kanal
+	jobbID   string
+	skrivere []*blob.Writer
+	bytes    int64
+	lagret   bool
+	blokker  blokklager
+	apne     []*spolfil
+}
+
+func (s *spol) kopier(ctx context.Context, f levering.Fil) error {
+	r, err := f.Apne(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w := s.k.Blobs.Create(ctx)
+	s.skrivere = append(s.skrivere, w)
+	n, err := io.Copy(w, io.LimitReader(r, s.k.cfg.MaksBytes-s.bytes+1))
+	if err != nil {
+		return err
+	}
+	if s.bytes += n; s.bytes > s.k.cfg.MaksBytes {
+		return fmt.Errorf("%w: filene som skal skrives ut, er større enn %d MB til sammen", levering.ErrIkkeMulig, s.k.cfg.MaksBytes>>20)
+	}
+	return w.Close()
+}
+
+// lagreSpol makes the job and the copies of its files exist, in place of what an
+// attempt before left.
+func (k *Kanal) lagreSpol(ctx context.Context, tx *store.Tx, j Jobb, s *spol) error {
+	naa, err := k.hent(ctx, tx, j.ID)
+	switch {
+	case feil.Er(err, feil.IkkeFunnet) && j.nr == 1:
+		err = k.settInn(ctx, tx, j)
+	case err == nil && naa.Tilstand != Bygges:
+		err = errEndret
+	case err == nil:
+		err = k.tomSpol(ctx, tx, j.ID)
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range s.skrivere {
+		if err := w.Commit(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO print_spol (jobb_id, blob_id) VALUES ($1, $2)`, j.ID, w.ID()); err != nil {
+			return fmt.Errorf("storing the spool of print job %s: %w", j.ID, err)
+		}
+	}
+	tx.OnCommit(func() { s.lagret = true })
+	return nil
+}
+
+// lukk removes the copies. What it cannot remove, the next attempt or the job's end does.
+func (b *brev) lukk(ctx context.Context) {
+	for _, f := range b.spol.apne {
+		f.lukk()
+	}
+	for _, w := range b.spol.skrivere {
+		w.Discard()
+	}
+	if !b.spol.lagret {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	k := b.spol.k
+	if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.tomSpol(ctx, tx, b.spol.jobbID) }); err != nil {
+		k.Log.WarnContext(ctx, "copies of a letter's files were not removed", "jobb", b.spol.jobbID, "err", err)
+	}
+}
+
+func (s *spol) fil(ctx context.Context, i int) *spolfil {
+	w := s.skrivere[i]
+	f := &spolfil{ctx: ctx, blobs: s.k.Blobs, id: w.ID(), size: w.Size(), blokker: &s.blokker}
+	s.apne = append(s.apne, f)
+	return f
+}

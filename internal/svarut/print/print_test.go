@@ -1,0 +1,735 @@
+package print
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/grunntest"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/levering"
+	"knutepunkt/internal/store"
+)
+
+// A letter's ways through print, from the first attempt to the end.
+func TestScenarioer(t *testing.T) {
+	t.Parallel()
+	type ende struct {
+		jobber  []Tilstand
+		brev    levering.Tilstand
+		alarm   bool
+		logg    []string // the beginning of each line
+		filer   []string // what is left at the supplier's, <id> for the first job's id
+		epost   []string
+		hentet  int // letters that the supplier has taken
+		kildene []levering.Tilstand
+	}
+	sendt := []levering.Tilstand{levering.Sendt}
+	bekreftet := []levering.Tilstand{levering.Sendt, levering.Bekreftet}
+	const alarmpost = "post@kommune.example: En forsendelse venter på tilsyn"
+	for _, tt := range []struct {
+		navn string
+		gjor func(t *testing.T, h *hus, id string)
+		ende ende
+	}{
+		{"utlagt", func(t *testing.T, h *hus, id string) {},
+			ende{jobber: []Tilstand{Klar}, brev: levering.Sendt, kildene: sendt, filer: []string{"ut/<id>.json", "ut/<id>.pdf.crypt"}}},
+		{"hentet", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Sendt, kildene: sendt, hentet: 1}},
+		{"levert", func(t *testing.T, h *hus, id string) {
+			h.svar(t, h.kvittering(h.hentEn(t).JobbID, Levert), 1)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1,
+			logg: []string{"Skrevet ut og postlagt 10.06.2026 kl. 10:00, 4 ark, porto kr 23,50"}}},
+		{"levert, og filene ble liggende", func(t *testing.T, h *hus, id string) {
+			h.svar(t, h.kvittering(h.siste(t).ID, Levert), 1)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, logg: []string{"Skrevet ut"}}},
+		{"kvittert to ganger", func(t *testing.T, h *hus, id string) {
+			kv := h.kvittering(h.hentEn(t).JobbID, Levert)
+			h.svar(t, kv, 1)
+			h.svar(t, kv, 2)
+			h.fram(t, 0)
+			if err := h.Kvitter(t.Context(), kv); err != nil {
+				t.Errorf("a third time: %v", err)
+			}
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1, logg: []string{"Skrevet ut"}}},
+		{"avvist", func(t *testing.T, h *hus, id string) {
+			kv := h.kvittering(h.hentEn(t).JobbID, Avvist)
+			h.svar(t, kv, 1)
+			h.svar(t, kv, 2)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Avvist}, brev: levering.Sendt, alarm: true, kildene: sendt, hentet: 1, epost: []string{alarmpost},
+			logg: []string{"Utskriftsleverandøren avviste brevet 10.06.2026 kl. 10:00, feilkode E17: " + hemmeligFeil}}},
+		{"avvist, men så levert likevel", func(t *testing.T, h *hus, id string) {
+			h.svar(t, h.kvittering(h.hentEn(t).JobbID, Avvist), 9)
+			h.svar(t, h.kvittering(h.siste(t).ID, Levert), 10)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1, epost: []string{alarmpost},
+			logg: []string{"Utskriftsleverandøren avviste", "Skrevet ut"}}},
+		{"avvist, så skrevet ut på nytt", func(t *testing.T, h *hus, id string) {
+			h.avvis(t)
+			ny, err := h.PrintPaaNytt(t.Context(), h.siste(t).ID, "operatør 7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+			j := h.hentEn(t)
+			if j.JobbID != ny || h.siste(t).BestiltAv != "operatør 7" {
+				t.Errorf("the new job is %s, want %s; %+v", j.JobbID, ny, h.siste(t))
+			}
+			if err := h.Kvitter(t.Context(), h.kvittering(ny, Levert)); err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+		}, ende{jobber: []Tilstand{Avvist, Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 2, epost: []string{alarmpost},
+			logg: []string{"Utskriftsleverandøren avviste", "Brevet skrives ut på nytt", "Skrevet ut"}}},
+		{"skrevet ut på nytt, men den første var levert likevel", func(t *testing.T, h *hus, id string) {
+			h.avvis(t)
+			forste := h.siste(t).ID
+			if _, err := h.PrintPaaNytt(t.Context(), forste, "operatør 7"); err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+			if err := h.Kvitter(t.Context(), h.kvittering(forste, Levert)); err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+			if j := h.hentJobber(t); len(j) != 0 {
+				t.Errorf("the supplier still finds %d jobs", len(j))
+			}
+		}, ende{jobber: []Tilstand{Levert, Trukket}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1, epost: []string{alarmpost},
+			logg: []string{"Utskriftsleverandøren avviste", "Brevet skrives ut på nytt", "Skrevet ut", "Utskriften er trukket tilbake"}}},
+		{"ny utskrift som ikke lar seg lage", func(t *testing.T, h *hus, id string) {
+			h.avvis(t)
+			h.kildefeil = fmt.Errorf("%w: filene er slettet", levering.ErrIkkeMulig)
+			if _, err := h.PrintPaaNytt(t.Context(), h.siste(t).ID, "operatør 7"); err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+			if kv := h.siste(t).Kvittering; kv == nil || !strings.Contains(*kv.Feilmelding, "filene er slettet") {
+				t.Errorf("the new job says %+v", kv)
+			}
+		}, ende{jobber: []Tilstand{Avvist, Avvist}, brev: levering.Sendt, alarm: true, kildene: sendt, hentet: 1, epost: []string{alarmpost, alarmpost},
+			logg: []string{"Utskriftsleverandøren avviste", "Brevet skrives ut på nytt"}}},
+		{"trukket før henting", func(t *testing.T, h *hus, id string) {
+			h.stopp(t, id)
+		}, ende{jobber: []Tilstand{Trukket}, brev: levering.Stoppet, kildene: []levering.Tilstand{levering.Sendt, levering.Stoppet},
+			logg: []string{"Utskriften er trukket tilbake"}}},
+		{"trukket etter henting", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			h.fram(t, 0)
+			h.stopp(t, id)
+		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Stoppet, kildene: []levering.Tilstand{levering.Sendt, levering.Stoppet}, hentet: 1,
+			logg: []string{"Utskriftsleverandøren hadde hentet brevet"}}},
+		{"trukket etter en henting som ingen har sett", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			h.stopp(t, id)
+		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Stoppet, kildene: []levering.Tilstand{levering.Sendt, levering.Stoppet}, hentet: 1,
+			logg: []string{"Utskriftsleverandøren hadde hentet brevet"}}},
+		{"trukket, hentet og levert likevel", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			h.stopp(t, id)
+			h.svar(t, h.kvittering(h.siste(t).ID, Levert), 1)
+			h.fram(t, 0)
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Stoppet, kildene: []levering.Tilstand{levering.Sendt, levering.Stoppet}, hentet: 1,
+			logg: []string{"Utskriftsleverandøren hadde hentet brevet", "Skrevet ut"}}},
+		{"trukket, og avvist av leverandøren", func(t *testing.T, h *hus, id string) {
+			h.stopp(t, id)
+			if err := h.Kvitter(t.Context(), h.kvittering(h.siste(t).ID, Avvist)); err != nil {
+				t.Fatal(err)
+			}
+			h.kjor(t)
+		}, ende{jobber: []Tilstand{Trukket}, brev: levering.Stoppet, kildene: []levering.Tilstand{levering.Sendt, levering.Stoppet},
+			logg: []string{"Utskriften er trukket tilbake", "Utskriftsleverandøren avviste"}}},
+		{"kvittering for ukjent jobb", func(t *testing.T, h *hus, id string) {
+			kv := h.kvittering("99999999-9999-4999-8999-999999999999", Levert)
+			h.svar(t, kv, 1)
+			h.fram(t, 0)
+			if err := h.Kvitter(t.Context(), kv); !feil.Er(err, feil.IkkeFunnet) {
+				t.Errorf("told directly: %v", err)
+			}
+		}, ende{jobber: []Tilstand{Klar}, brev: levering.Sendt, kildene: sendt,
+			filer: []string{"inn/feil/99999999-9999-4999-8999-999999999999.1.json", "ut/<id>.json", "ut/<id>.pdf.crypt"},
+			epost: []string{"drift@knutepunkt.example: En kvittering fra utskriftsleverandøren kan ikke leses"}}},
+		{"ødelagt kvittering", func(t *testing.T, h *hus, id string) {
+			j := h.hentEn(t).JobbID
+			h.leggInn(t, j+".1.json", []byte(`{"jobbId":"`+j+`","status":"LEV`))
+			h.fram(t, 0)
+			h.fram(t, time.Hour)
+		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Sendt, alarm: true, kildene: sendt, hentet: 1, filer: []string{"inn/feil/<id>.1.json"},
+			epost: []string{alarmpost, "drift@knutepunkt.example: En kvittering fra utskriftsleverandøren kan ikke leses"}}},
+		{"avvist etter levert", func(t *testing.T, h *hus, id string) {
+			j := h.hentEn(t).JobbID
+			h.svar(t, h.kvittering(j, Levert), 1)
+			h.svar(t, h.kvittering(j, Avvist), 2)
+			h.fram(t, 0)
+			h.fram(t, 2*time.Hour)
+		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1, filer: []string{"inn/feil/<id>.2.json"},
+			logg: []string{"Skrevet ut"}, epost: []string{"drift@knutepunkt.example: En kvittering fra utskriftsleverandøren kan ikke leses"}}},
+		{"ingen kvittering på sju dager", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			h.fram(t, 7*24*time.Hour-time.Minute)
+			if h.levering(t, id).Alarm {
+				t.Error("alarm before the time")
+			}
+			h.fram(t, time.Minute)
+		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Sendt, alarm: true, kildene: sendt, hentet: 1, epost: []string{alarmpost}}},
+	} {
+		t.Run(tt.navn, func(t *testing.T) {
+			t.Parallel()
+			h := nyttHus(t, func(c *Config) {
+				if strings.Contains(tt.navn, "sju dager") {
+					c.Poll = time.Hour
+				}
+			})
+			id := h.opprett(t)
+			h.kjor(t)
+			forste := h.siste(t)
+			tt.gjor(t, h, id)
+			alle, tilstander := h.jobber(t)
+			l := h.levering(t, id)
+			filer := h.filer(t)
+			for i := range filer {
+				filer[i] = strings.ReplaceAll(filer[i], forste.ID, "<id>")
+			}
+			hentet := 0
+			for navn, n := range h.sett {
+				hentet += n
+				if n != 1 {
+					t.Errorf("the supplier took %s %d times", navn, n)
+				}
+			}
+			got := ende{jobber: tilstander, brev: l.Tilstand, alarm: l.Alarm, filer: filer, epost: h.epost(t), hentet: hentet, kildene: h.tilstand}
+			want := tt.ende
+			logg := want.logg
+			want.logg = nil
+			slices.Sort(got.epost)
+			slices.Sort(want.epost)
+			if d := cmp.Diff(want, got, cmp.AllowUnexported(ende{}), cmp.Transformer("tom", func(s []string) string { return strings.Join(s, "\n") })); d != "" {
+				t.Errorf("want -, got +:\n%s", d)
+			}
+			if len(logg) != len(h.logg) || slices.ContainsFunc(logg, func(s string) bool {
+				return !slices.ContainsFunc(h.logg, func(g string) bool { return strings.HasPrefix(g, s) })
+			}) {
+				t.Errorf("log %q, want the beginnings %q", h.logg, logg)
+			}
+			for _, j := range alle {
+				if j.LeveranseID != forste.ID || j.ForsendelseID != l.KildeID || j.Mottaker.Navn != hemmeligNavn {
+					t.Errorf("job %+v", j)
+				}
+			}
+		})
+	}
+}
+
+// avvis has the supplier fetch and refuse the letter.
+func (h *hus) avvis(t *testing.T) {
+	t.Helper()
+	h.svar(t, h.kvittering(h.hentEn(t).JobbID, Avvist), 1)
+	h.fram(t, 0)
+}
+
+func (h *hus) stopp(t *testing.T, id string) {
+	t.Helper()
+	if err := h.lev.Stopp(t.Context(), id, "operatør 7", "feil mottaker"); err != nil {
+		t.Fatal(err)
+	}
+	h.kjor(t)
+}
+
+// A transport that is down holds the letter up and loses nothing.
+func TestTransportNede(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.transport.nede = true
+	id := h.opprett(t)
+	h.fram(t, 5*time.Hour)
+	if _, tilstander := h.jobber(t); !slices.Equal(tilstander, []Tilstand{Bygges}) {
+		t.Fatalf("while it is down: %v", tilstander)
+	}
+	if l := h.levering(t, id); l.Alarm || l.Oppbrukt() {
+		t.Fatalf("before a day: %+v", l)
+	}
+	h.fram(t, 24*time.Hour)
+	if !h.levering(t, id).Alarm {
+		t.Error("nobody is told after a day")
+	}
+	if n := h.spolt(t); n != 0 {
+		t.Errorf("%d copies of files lie between the attempts", n)
+	}
+	h.transport.nede = false
+	h.fram(t, 2*time.Hour)
+	h.hentEn(t)
+	if l := h.levering(t, id); l.Tilstand != levering.Sendt || l.Alarm {
+		t.Errorf("up again: %s, alarm %v", l.Tilstand, l.Alarm)
+	}
+}
+
+func (h *hus) spolt(t *testing.T) (n int) {
+	t.Helper()
+	if err := h.Grunn.DB.Read().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM print_spol`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Whatever call to the supplier fails, before or after it was done, and whether the
+// supplier fetches at once or not: the letter is seen once, under one id.
+func TestHverFeilEttBrev(t *testing.T) {
+	t.Parallel()
+	for _, straks := range []bool{false, true} {
+		for _, etter := range []bool{false, true} {
+			for nr := range 5 {
+				t.Run(fmt.Sprintf("hentes straks %v, etter %v, kall %d", straks, etter, nr), func(t *testing.T) {
+					t.Parallel()
+					h := nyttHus(t)
+					kall := 0
+					var brudd string
+					bryt := func(op, navn string) error {
+						if kall++; kall == nr+1 {
+							brudd = op + " " + filepath.Ext(navn)
+							return errBrudd
+						}
+						return nil
+					}
+					if !etter {
+						h.transport.foer = bryt
+					}
+					h.transport.etterpaa = func(op, navn string) error {
+						if straks && op == "flytt" && filepath.Ext(navn) == ".json" {
+							h.hentJobber(t)
+						}
+						if etter {
+							return bryt(op, navn)
+						}
+						return nil
+					}
+					id := h.opprett(t)
+					h.fram(t, 10*time.Minute)
+					h.hentJobber(t)
+					h.fram(t, 10*time.Minute)
+					if nr < 4 && brudd == "" {
+						t.Fatal("no call failed")
+					}
+					forste := h.siste(t)
+					if len(h.sett) != 1 || h.sett[forste.ID+".json"] != 1 || forste.Tilstand != Hentet {
+						t.Errorf("%q failed: the supplier saw %v; the job %s is %s", brudd, h.sett, forste.ID, forste.Tilstand)
+					}
+					if l := h.levering(t, id); l.Tilstand != levering.Sendt || l.LeveranseID != forste.ID {
+						t.Errorf("%q failed: levering %s", brudd, l.Tilstand)
+					}
+					if f := h.filer(t); len(f) != 0 {
+						t.Errorf("%q failed: left behind are %v", brudd, f)
+					}
+					if n := h.spolt(t); n != 0 {
+						t.Errorf("%q failed: %d copies of files are left", brudd, n)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A stop between the hand-over and its commit, with the supplier fetching and
+// answering in between: one job, and the answer counts.
+func TestStoppForCommit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		navn   string
+		mellom func(t *testing.T, h *hus, id string)
+		jobb   Tilstand
+		brev   levering.Tilstand
+	}{
+		{"ingenting", func(*testing.T, *hus, string) {}, Klar, levering.Sendt},
+		{"hentet", func(t *testing.T, h *hus, _ string) { h.hentEn(t) }, Hentet, levering.Sendt},
+		{"levert", func(t *testing.T, h *hus, _ string) {
+			if err := h.Kvitter(t.Context(), h.kvittering(h.hentEn(t).JobbID, Levert)); err != nil {
+				t.Fatal(err)
+			}
+		}, Levert, levering.Bekreftet},
+		{"avvist", func(t *testing.T, h *hus, _ string) {
+			if err := h.Kvitter(t.Context(), h.kvittering(h.hentEn(t).JobbID, Avvist)); err != nil {
+				t.Fatal(err)
+			}
+		}, Avvist, levering.Sendt},
+		{"stoppet av en person", func(t *testing.T, h *hus, id string) {
+			if err := h.lev.Stopp(t.Context(), id, "operatør 7", "feil mottaker"); err != nil {
+				t.Fatal(err)
+			}
+		}, Trukket, levering.Stoppet},
+		{"hentet, og så stoppet av en person", func(t *testing.T, h *hus, id string) {
+			h.hentEn(t)
+			if err := h.lev.Stopp(t.Context(), id, "operatør 7", "feil mottaker"); err != nil {
+				t.Fatal(err)
+			}
+		}, Hentet, levering.Stoppet},
+	} {
+		t.Run(tt.navn, func(t *testing.T) {
+			t.Parallel()
+			dir, k := t.TempDir(), klokke.NyManuell(grunntest.Start)
+			if err := os.Mkdir(filepath.Join(dir, "print"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			h := apneHus(t, dir, k)
+			h.sendt = func() error { return errBrudd }
+			id := h.opprett(t)
+			h.kjor(t)
+			if j := h.siste(t); j.Tilstand != LeggesUt {
+				t.Fatalf("at the crash: %s", j.Tilstand)
+			}
+			tt.mellom(t, h, id)
+			sett := h.sett
+			// The process has died here; another one starts on what is on disk.
+			_ = h.Grunn.DB.Close()
+			h = apneHus(t, dir, k)
+			h.sett = sett
+			h.fram(t, 4*time.Hour)
+			alle, _ := h.jobber(t)
+			if len(alle) != 1 || alle[0].Tilstand != tt.jobb {
+				t.Errorf("jobs %+v, want one that is %s", alle, tt.jobb)
+			}
+			if l := h.levering(t, id); l.Tilstand != tt.brev || l.Alarm != (tt.jobb == Avvist) {
+				t.Errorf("levering %s, alarm %v, want %s", l.Tilstand, l.Alarm, tt.brev)
+			}
+			for navn, n := range h.sett {
+				if n != 1 {
+					t.Errorf("the supplier saw %s %d times", navn, n)
+				}
+			}
+			if tt.jobb != Klar {
+				if f := h.filer(t); len(f) != 0 {
+					t.Errorf("left behind are %v", f)
+				}
+			}
+		})
+	}
+}
+
+// A job that is taken back while calls to the supplier fail, and while it fetches,
+// is either taken back or fetched, and the row says which.
+func TestTrekkUnderFeil(t *testing.T) {
+	t.Parallel()
+	for nr := range 6 {
+		for _, etter := range []bool{false, true} {
+			for _, hentes := range []int{-1, 0, 1} {
+				t.Run(fmt.Sprintf("etter %v, kall %d, hentes ved %d", etter, nr, hentes), func(t *testing.T) {
+					t.Parallel()
+					h := nyttHus(t)
+					id := h.opprett(t)
+					h.kjor(t)
+					kall := 0
+					h.transport.foer = func(string, string) error {
+						if kall == hentes {
+							h.hentJobber(t)
+						}
+						if kall++; !etter && kall == nr+1 {
+							return errBrudd
+						}
+						return nil
+					}
+					h.transport.etterpaa = func(string, string) error {
+						if etter && kall == nr+1 {
+							return errBrudd
+						}
+						return nil
+					}
+					h.stopp(t, id)
+					h.fram(t, 10*time.Minute)
+					want := Trukket
+					if len(h.sett) > 0 {
+						want = Hentet
+					}
+					if j := h.siste(t); j.Tilstand != want || len(h.logg) != 1 {
+						t.Errorf("the job is %s, want %s; log %q", j.Tilstand, want, h.logg)
+					}
+					if f := h.filer(t); len(f) != 0 {
+						t.Errorf("left behind are %v", f)
+					}
+				})
+			}
+		}
+	}
+}
+
+var oppdater = flag.Bool("oppdater", false, "write golden files anew")
+
+// The job file, letter for letter (SvarUt contract §7.1). Ids and checksum, which
+// differ from time to time, are replaced when they are what they should be.
+func TestJobbfil(t *testing.T) {
+	t.Parallel()
+	giro := func(s ...int) func(*levering.Fil) {
+		return func(f *levering.Fil) { f.GiroarkSider = s }
+	}
+	for _, tt := range []struct {
+		navn  string
+		endre func(f *levering.Forsendelse)
+		kilde string // of the levering
+		sider int
+	}{
+		{"brev", func(f *levering.Forsendelse) {}, "svarut", 5}, // cover, its blank back, three pages
+		{"digisos-utland", func(f *levering.Forsendelse) {
+			f.Post.ForsendelseType = "nav.digisos"
+			f.Post.Tosidig, f.Post.Farger, f.Post.Konteringskode = false, false, ""
+			f.Post.Mottaker = levering.Adresse{Navn: "Anna Svensson", Adresselinje1: "Storgatan 1", Adresselinje2: "c/o Öberg", Postnummer: "111 22", Poststed: "Stockholm", Land: "Sverige"}
+			f.Filer = append(f.Filer, fil("soknad.json", []byte("{}"), func(f *levering.Fil) { f.Mimetype, f.UtenUtskrift = "application/json", true }))
+		}, "svarut", 4},
+		{"bekymringsmelding-giro", func(f *levering.Forsendelse) {
+			f.Filer = []levering.Fil{fil("a.pdf", sider(2, "A"), giro(2)), fil("ikke.pdf", []byte("hemmelig"), func(f *levering.Fil) { f.UtenUtskrift = true }),
+				fil("b.PDF", sider(3, "B"), giro(1, 3), func(f *levering.Fil) { f.Mimetype = "" })}
+		}, "bekymringsmelding.melding", 11}, // cover|, A1|, A2 giro|, B1 giro|, B2|, B3 giro: each giro on a front with an empty back
+	} {
+		t.Run(tt.navn, func(t *testing.T) {
+			t.Parallel()
+			h := nyttHus(t)
+			tt.endre(&h.brev)
+			h.lev.RegistrerKilde(tt.kilde, h)
+			id := uuid.NewString()
+			h.skriv(t, func(tx *store.Tx) error {
+				return h.lev.Opprett(t.Context(), tx, levering.Ny{ID: id, Kilde: tt.kilde, KildeID: uuid.NewString(), FiksOrgID: uuid.NewString(),
+					Plan: []levering.Steg{{Kanal: levering.KanalPrint, Frist: time.Hour, Utholdende: true}}})
+			})
+			h.kjor(t)
+			rad, l := h.siste(t), h.levering(t, id)
+			j := h.hentEn(t)
+			if j.JobbID != l.LeveranseID || j.ForsendelseID != l.KildeID || j.SHA256 != rad.SHA256 || j.AntallSider != rad.AntallSider {
+				t.Errorf("job file %+v, row %+v", j.jobbfil, rad)
+			}
+			if j.AntallSider != tt.sider {
+				t.Errorf("%d pages, want %d", j.AntallSider, tt.sider)
+			}
+			got := strings.NewReplacer(j.JobbID, "<jobb>", j.ForsendelseID, "<forsendelse>", j.SHA256, "<sha256>").Replace(string(j.raa))
+			golden := filepath.Join("testdata", "jobb", tt.navn+".json")
+			if *oppdater {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("want -, got +:\n%s", d)
+			}
+		})
+	}
+}
+
+// A letter of one page is printed on one side, whatever was asked for.
+func TestEnsidig(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.brev.Filer = []levering.Fil{fil("a.pdf", sider(1, "A"), func(f *levering.Fil) { f.GiroarkSider = []int{1} })}
+	h.opprett(t)
+	h.kjor(t)
+	if j := h.hentEn(t); j.Tosidig || j.AntallSider != 2 || !slices.Equal(j.GiroarkSider, []int{2}) {
+		t.Errorf("%+v", j.jobbfil)
+	}
+}
+
+// What cannot be printed is refused at once, with a reason that names nobody.
+func TestIkkeMulig(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		navn  string
+		endre func(f *levering.Forsendelse)
+		grunn string
+	}{
+		{"bilde", func(f *levering.Forsendelse) { f.Filer[0].Mimetype = "image/png; name=kari.png" }, "fil 1 er ikke PDF"},
+		{"ingen filer", func(f *levering.Forsendelse) { f.Filer = nil }, "ingen filer som skal skrives ut"},
+		{"ingen til utskrift", func(f *levering.Forsendelse) { f.Filer[0].UtenUtskrift = true }, "ingen filer som skal skrives ut"},
+		{"ikke PDF likevel", func(f *levering.Forsendelse) {
+			f.Filer = append([]levering.Fil{fil("x", nil, func(f *levering.Fil) { f.UtenUtskrift = true })}, fil("y.pdf", []byte("Kari Nordmann")))
+		}, "fil 2: filen er ikke en PDF"},
+		{"giroark utenfor", func(f *levering.Forsendelse) { f.Filer[0].GiroarkSider = []int{4} }, "fil 1 har giroark på side 4, men bare 3 sider"},
+		{"postnummer", func(f *levering.Forsendelse) { f.Post.Mottaker.Postnummer = "15" }, "mottakerens adresse: postnummer må ha 4 siffer"},
+		{"dummyadresse", func(f *levering.Forsendelse) {
+			f.Post.Mottaker.Postnummer, f.Post.Mottaker.Poststed = "0000", "Ikke send"
+		}, "ingen postadresse"},
+		{"for stor", func(f *levering.Forsendelse) {
+			f.Filer[0].Apne = func(context.Context) (io.ReadCloser, error) {
+				return io.NopCloser(io.LimitReader(nuller{}, 2<<20+1)), nil
+			}
+		}, "større enn 2 MB"},
+	} {
+		t.Run(tt.navn, func(t *testing.T) {
+			t.Parallel()
+			h := nyttHus(t, func(c *Config) { c.MaksBytes = 2 << 20 })
+			tt.endre(&h.brev)
+			id := h.opprett(t)
+			h.kjor(t)
+			l := h.levering(t, id)
+			if !strings.Contains(l.Grunn, tt.grunn) || !l.Oppbrukt() {
+				t.Errorf("levering %s, reason %q, want %q", l.Tilstand, l.Grunn, tt.grunn)
+			}
+			if alle, _ := h.jobber(t); len(alle) != 0 || h.spolt(t) != 0 || len(h.filer(t)) != 0 {
+				t.Errorf("left are jobs %v, %d copies, files %v", alle, h.spolt(t), h.filer(t))
+			}
+		})
+	}
+}
+
+type nuller struct{}
+
+func (nuller) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// Jobs whose time is over are forgotten, others are not.
+func TestOppbevaring(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, func(c *Config) { c.Poll = -1 })
+	levert, apen := h.opprett(t), h.opprett(t)
+	h.kjor(t)
+	for _, j := range h.hentJobber(t) {
+		if j.JobbID == h.levering(t, levert).LeveranseID {
+			if err := h.Kvitter(t.Context(), h.kvittering(j.JobbID, Levert)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h.fram(t, 90*24*time.Hour-time.Minute)
+	if alle, _ := h.jobber(t); len(alle) != 2 {
+		t.Fatalf("%d jobs before the time", len(alle))
+	}
+	h.fram(t, 400*24*time.Hour)
+	alle, _ := h.jobber(t)
+	if len(alle) != 1 || alle[0].LeveranseID != h.levering(t, apen).LeveranseID {
+		t.Errorf("left are %+v", alle)
+	}
+}
+
+// The sandbox looks at what the supplier got, also after the receipt.
+func TestFlatMappeSomBeholdes(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, func(c *Config) { c.Ut, c.Inn, c.PDFEndelse, c.Poll, c.Behold = "", "", ".pdf.cms", -1, true })
+	h.opprett(t)
+	h.kjor(t)
+	j := h.siste(t)
+	if err := h.Kvitter(t.Context(), h.kvittering(j.ID, Levert)); err != nil {
+		t.Fatal(err)
+	}
+	h.kjor(t)
+	want := []string{j.ID + ".json", j.ID + ".pdf.cms"}
+	if got := h.filer(t); !slices.Equal(got, want) || j.Jobbfil != want[0] || j.PDF != want[1] {
+		t.Errorf("files %v, want %v; the job says %s and %s", got, want, j.Jobbfil, j.PDF)
+	}
+	if alle, _ := h.jobber(t); alle[0].Tilstand != Levert || *alle[0].Kvittering.AntallArk != 4 {
+		t.Errorf("job %+v", alle[0])
+	}
+}
+
+func TestPrintPaaNyttNektes(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.opprett(t)
+	h.kjor(t)
+	nektes := func(navn, jobb, av string, kode feil.Kode) {
+		t.Helper()
+		if _, err := h.PrintPaaNytt(t.Context(), jobb, av); !feil.Er(err, kode) {
+			t.Errorf("%s: %v", navn, err)
+		}
+	}
+	forste := h.siste(t).ID
+	nektes("not refused", forste, "operatør 7", feil.Konflikt)
+	h.avvis(t)
+	nektes("nobody asks", forste, "", feil.Ugyldig)
+	nektes("unknown", uuid.NewString(), "operatør 7", feil.IkkeFunnet)
+	if _, err := h.PrintPaaNytt(t.Context(), forste, "operatør 7"); err != nil {
+		t.Fatal(err)
+	}
+	nektes("done before", forste, "operatør 7", feil.Konflikt)
+	h.kjor(t)
+	h.avvis(t)
+	h.stopp(t, id)
+	nektes("stopped", h.siste(t).ID, "operatør 7", feil.Konflikt)
+}
+
+// A new print is as safe as the first against calls that fail.
+func TestPaaNyttMedFeil(t *testing.T) {
+	t.Parallel()
+	for nr := range 5 {
+		t.Run(fmt.Sprint("kall ", nr), func(t *testing.T) {
+			t.Parallel()
+			h := nyttHus(t)
+			h.opprett(t)
+			h.kjor(t)
+			h.avvis(t)
+			kall := 0
+			h.transport.etterpaa = func(op, navn string) error {
+				if op == "flytt" && filepath.Ext(navn) == ".json" && !strings.HasPrefix(navn, "inn/") {
+					h.hentJobber(t)
+				}
+				if kall++; kall == nr+1 {
+					return errBrudd
+				}
+				return nil
+			}
+			ny, err := h.PrintPaaNytt(t.Context(), h.siste(t).ID, "operatør 7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.fram(t, 10*time.Minute)
+			if h.sett[ny+".json"] != 1 || h.siste(t).Tilstand != Hentet {
+				t.Errorf("the supplier saw %v; the new job is %s", h.sett, h.siste(t).Tilstand)
+			}
+		})
+	}
+}
+
+// A transport folder that is not there is no empty one.
+func TestMappeMangler(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.opprett(t)
+	h.kjor(t)
+	if err := os.Rename(h.mappe, h.mappe+".borte"); err != nil {
+		t.Fatal(err)
+	}
+	h.fram(t, time.Hour)
+	if j := h.siste(t); j.Tilstand != Klar {
+		t.Errorf("the job is %s while the folder is away", j.Tilstand)
+	}
+}
+
+func TestNewKrever(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	_, cert := leverandor()
+	for navn, cfg := range map[string]Config{
+		"certificate": {Ut: "ut", Inn: "inn"},
+		"folder":      {Sertifikat: cert, Ut: "ut"},
+		"own folder":  {Sertifikat: cert, Ut: "ut", Inn: "ut"},
+	} {
+		if _, err := New(h.Deps, cfg); err == nil {
+			t.Errorf("%s: accepted", navn)
+		}
+	}
+}
+
+// What the channel never had is nothing to it.
+func TestUkjent(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.skriv(t, func(tx *store.Tx) error {
+		return h.Trekk(t.Context(), tx, levering.Levering{ID: uuid.NewString(), LeveranseID: uuid.NewString()})
+	})
+	if err := h.Kvitter(t.Context(), Kvittering{}); !feil.Er(err, feil.Ugyldig) {
+		t.Errorf("an empty receipt: %v", err)
+	}
+	if _, err := h.Jobb(t.Context(), uuid.NewString()); !feil.Er(err, feil.IkkeFunnet) {
+		t.Errorf("an unknown job: %v", err)
+	}
+}
