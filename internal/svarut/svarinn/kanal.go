@@ -67,7 +67,6 @@ func (k Kanal) Send(ctx context.Context, l levering.Levering, f levering.Forsend
 		if err := s.varsleSavn(ctx, tx, rute.ID); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { s.Jobber.Wake(plikt) })
 		return sendt(tx)
 	})
 }

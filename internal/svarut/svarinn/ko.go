@@ -199,11 +199,8 @@ func (s *Service) forlat(ctx context.Context, tx *store.Tx, r rad, t tilstand, h
 		return err
 	}
 	if eldste.IsZero() || s.Klokke.Now().Before(eldste.Add(varselEtter)) {
-		if err := oppdater(ctx, tx, r.system, `varsel_apent = 0`); err != nil {
-			return err
-		}
+		return oppdater(ctx, tx, r.system, `varsel_apent = 0`)
 	}
-	tx.OnCommit(func() { s.Jobber.Wake(plikt) })
 	return nil
 }
 
