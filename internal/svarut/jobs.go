@@ -75,6 +75,11 @@ func (s *Service) slett(ctx context.Context, tx *store.Tx, id string) error {
 	if err := s.slettFiler(ctx, tx, f); err != nil {
 		return err
 	}
+	for _, slett := range s.Slettere {
+		if err := slett(ctx, tx, id); err != nil {
+			return fmt.Errorf("deleting what a channel has of %s: %w", id, err)
+		}
+	}
 	tomt, err := s.forsegl(stedForsendelse(id), Innhold{Post: levering.Post{AvgivendeSystem: f.Post.AvgivendeSystem, Niva: f.Niva}})
 	if err != nil {
 		return err

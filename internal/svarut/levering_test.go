@@ -24,7 +24,7 @@ func (h *hus) hend(t testing.TB, id, hva string) {
 	l := h.levering(t, id)
 	motta := func(kanal string) { // of the last hand-over by that channel
 		t.Helper()
-		sett := h.kanaler[kanal].sett
+		sett := filtrer(h.kanaler[kanal].sett, id)
 		h.skriv(t, func(tx *store.Tx) error {
 			_, err := h.lev.Bekreft(ctx, tx, kanal, sett[len(sett)-1].l.LeveranseID)
 			return err

@@ -43,6 +43,8 @@ type Deps struct {
 	SjekkPDF func(ctx context.Context, f Fil) (sider int, err error)
 	// Mottakersystemer is SvarInn's look-up; nil: there are none.
 	Mottakersystemer Oppslag
+	// Slettere delete what the channels keep of a forsendelse whose time is over.
+	Slettere []func(ctx context.Context, tx *store.Tx, forsendelseID string) error
 }
 
 // Service is SvarUt with its rules.

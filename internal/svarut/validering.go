@@ -76,6 +76,11 @@ func (n Ny) Validate(printAdresse func(levering.Adresse) error) error {
 	if err := n.validerAdresser(printAdresse); err != nil {
 		return err
 	}
+	for _, noark := range []levering.Noark{p.Noark, p.NoarkImport} {
+		if err := validerNoark(noark); err != nil {
+			return err
+		}
+	}
 	if err := validerLenker(p.Lenker); err != nil {
 		return err
 	}
@@ -150,6 +155,27 @@ func norsk(land string) bool {
 	return slices.Contains([]string{"", "no", "nor", "norge", "noreg", "norway"}, strings.ToLower(strings.TrimSpace(land)))
 }
 
+func validerNoark(n levering.Noark) error {
+	for _, v := range []string{n.Tittel, n.Journalposttype, n.Journalstatus, n.Saksbehandler} {
+		if utf8.RuneCountInString(v) > maksLangTekst {
+			return ugyldig("Et felt i Noark-metadata er lengre enn %d tegn", maksLangTekst)
+		}
+	}
+	return validerEkstra("Noark-metadata", n.EkstraMetadata)
+}
+
+func validerEkstra(felt string, ekstra []levering.Nokkelverdi) error {
+	if len(ekstra) > 1000 {
+		return ugyldig("%s kan ha høyst 1000 ekstraMetadata", felt)
+	}
+	for _, e := range ekstra {
+		if e.Key == "" || len(e.Key) > maksLangTekst || len(e.Value) > maksLangTekst {
+			return ugyldig("ekstraMetadata i %s mangler nøkkel, eller er for lang", felt)
+		}
+	}
+	return nil
+}
+
 func validerLenker(lenker []levering.Lenke) error {
 	if len(lenker) > maksLenker {
 		return ugyldig("En forsendelse kan ha høyst %d lenker", maksLenker)
@@ -186,10 +212,13 @@ func validerDokumenter(dokumenter []Dokument, kunDigital bool) error {
 			return ugyldig("Dokument nummer %d er ikke application/pdf og kan ikke skrives ut: sett skalEkskluderesFraUtskrift, eller send forsendelsen kun digitalt", i+1)
 		case slices.ContainsFunc(d.GiroarkSider, func(n int) bool { return n < 1 }):
 			return ugyldig("giroarkSider til dokument nummer %d må være 1 eller større", i+1)
-		case utf8.RuneCountInString(d.DokumentType) > maksLangTekst || len(d.Ekstrametadata) > 1000:
-			return ugyldig("dokumentType eller ekstraMetadata til dokument nummer %d er for lang", i+1)
+		case utf8.RuneCountInString(d.DokumentType) > maksLangTekst:
+			return ugyldig("dokumentType til dokument nummer %d er for lang", i+1)
 		}
 		navn[liten] = true
+		if err := validerEkstra("et dokument", d.Ekstrametadata); err != nil {
+			return err
+		}
 	}
 	return nil
 }
