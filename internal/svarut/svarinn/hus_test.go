@@ -139,6 +139,12 @@ func grunn(t testing.TB) *grunntest.Grunn {
 	return grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), levering.Migrations(), Migrations())
 }
 
+// igjen is the ground floor of a house that was closed, as after a restart.
+func igjen(t testing.TB, h *hus) *grunntest.Grunn {
+	t.Helper()
+	return grunntest.Aapne(t, h.Dir, h.Klokke, audit.Migrations(), organisasjon.Migrations(), levering.Migrations(), Migrations())
+}
+
 // medPost is a ground floor whose e-mail goes by another transport.
 func medPost(t testing.TB, transport func(*grunntest.Grunn) mail.Transport) *grunntest.Grunn {
 	t.Helper()
