@@ -271,6 +271,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, dokumentlager.HTTP{Service: a.Dokumentlager, MinsideURL: a.cfg.MinsideURL}.Routes()...)
 	a.ruter = append(a.ruter, a.FiksIO.HTTP().Routes()...)
 	a.ruter = append(a.ruter, a.Digisos.Routes()...)
+	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
