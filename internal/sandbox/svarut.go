@@ -39,7 +39,7 @@ const (
 // Which kommuner fetch from SvarInn, and which send by SvarUt.
 var (
 	medSvarInn = []string{"9901", "9902", "9904"}
-	medSvarUt  = []string{"9901", "9902"}
+	medSvarUt  = []string{"9901", "9902", "9904"}
 )
 
 func (k kommune) harSvarInn() bool         { return slices.Contains(medSvarInn, k.Nummer) }
@@ -216,7 +216,7 @@ func (s *Sandbox) hentPrint(w http.ResponseWriter, r *http.Request) error {
 	}
 	ut := []printjobb{}
 	for _, j := range jobber {
-		if j.Jobbfil == "" {
+		if j.Jobbfil == "" || j.Tilstand == print.Trukket {
 			continue // not handed over, or taken back
 		}
 		ut = append(ut, printjobb{ID: j.ID, Time: j.Opprettet, Status: string(j.Tilstand), Kilde: j.Kilde, Referanse: j.ForsendelseID,
