@@ -61,11 +61,8 @@ func (s *Service) Statuser(ctx context.Context, kontoID string, ider []string) (
 	return ut, nil
 }
 
-// maksTreff bounds a search, forsendelser.
-const maksTreff = 1000
-
 // MedEksternRef finds the forsendelser of a konto by the sender's reference,
-// oldest first, at most maksTreff; those whose metadata is deleted too.
+// oldest first, at most 1000; those whose metadata is deleted too.
 func (s *Service) MedEksternRef(ctx context.Context, kontoID, ref string) ([]Forsendelse, error) {
 	if ref == "" {
 		return nil, ugyldig("eksternRef mangler")

@@ -118,11 +118,6 @@ func (k klient) get(t testing.TB, c auth.Caller, sti string) svar {
 	return k.kall(t, c, "GET", sti, "", nil)
 }
 
-func (k klient) post(t testing.TB, c auth.Caller, sti, body string) svar {
-	t.Helper()
-	return k.kall(t, c, "POST", sti, "application/json", []byte(body))
-}
-
 var (
 	v1konto = auth.Caller{KontoID: kontoKommune}
 	v1annen = auth.Caller{KontoID: kontoAnnen}
