@@ -106,8 +106,9 @@ type App struct {
 	handler http.Handler
 	server  *http.Server
 	klar    atomic.Bool
-	igang   atomic.Int64   // requests under way
-	gruppe  errgroup.Group // what serves; its first error is Wait's
+	igang   atomic.Int64              // requests under way
+	trykk   atomic.Pointer[time.Time] // when requests last waited for a processor
+	gruppe  errgroup.Group            // what serves; its first error is Wait's
 }
 
 // Migrations are the tables of all rooms, from the ground floor up.

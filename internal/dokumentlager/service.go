@@ -144,13 +144,6 @@ func (s *Service) Lagre(ctx context.Context, tx *store.Tx, o *Opplasting, m Meta
 	if m.ID == "" {
 		m.ID = uuid.NewString()
 	}
-	konto, err := hentKonto(ctx, tx, m.KontoID)
-	if err != nil {
-		return m, err
-	}
-	if !konto.Slettet.IsZero() {
-		return m, feil.Ny(feil.Slettet, "Dokumentlager-kontoen er slettet")
-	}
 	m.Opprettet, m.Ukryptert, m.Kryptert = s.klokke.Now(), o.Size(), o.kryptert
 	if err := o.w.Commit(ctx, tx); err != nil {
 		return m, fmt.Errorf("storing document %s: %w", m.ID, err)
