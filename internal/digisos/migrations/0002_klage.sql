@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- Sealed: what the fagsystem wrote when it refused. Deleted with the case.
-ALTER TABLE digisos_historikk ADD COLUMN tekst BLOB;
+ALTER TABLE digisos_historikk ADD COLUMN tekst BYTEA;
 
 -- Klager of a case, what was sent in to them later, and their withdrawal. Rows never change.
 CREATE TABLE digisos_klage (
@@ -14,7 +14,7 @@ CREATE TABLE digisos_klage (
     nav_ekstern_ref_id TEXT NOT NULL,
     metadata_id        TEXT NOT NULL,    -- document of klage.json; '' for the others
     vedlegg_id         TEXT NOT NULL,    -- document of vedlegg.json
-    innhold            BLOB NOT NULL,    -- sealed: files with names
+    innhold            BYTEA NOT NULL,   -- sealed: files with names
     sendt              BIGINT NOT NULL,
     UNIQUE (sak_id, klage_id, nr),
     UNIQUE (sak_id, nav_ekstern_ref_id)
