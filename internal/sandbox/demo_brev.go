@@ -60,6 +60,10 @@ func (d *demo) kall(ctx context.Context, metode, sti, inn string, ut any) error 
 	if err != nil {
 		return err
 	}
+	if inn != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
 	hc := d.HTTP
 	if hc == nil {
 		hc = http.DefaultClient
@@ -90,22 +94,8 @@ func (d *demo) klokken(ctx context.Context, fram string) (time.Time, error) {
 
 // forsendelse is what the trace tells of the søknad in SvarUt.
 func (d *demo) forsendelse(ctx context.Context) (sporlevering, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.Beskrivelse.BaseURL+"/sandbox/spor/"+d.id, nil)
-	if err != nil {
-		return sporlevering{}, err
-	}
-	req.Header.Set("Accept", "application/json")
-	hc := d.HTTP
-	if hc == nil {
-		hc = http.DefaultClient
-	}
-	resp, err := hc.Do(req)
-	if err != nil {
-		return sporlevering{}, err
-	}
-	defer resp.Body.Close()
 	var s sporet
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&s); err != nil {
+	if err := d.kall(ctx, http.MethodGet, "/sandbox/spor/"+d.id, "", &s); err != nil {
 		return sporlevering{}, err
 	}
 	for _, l := range s.Leveringer {

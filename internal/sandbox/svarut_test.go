@@ -199,6 +199,7 @@ func TestBrevetsSkjebner(t *testing.T) {
 			t.Fatal(status, svar)
 		}
 	}
+	k.fram(t, "1s") // the e-mail goes
 	if got := k.svarutSpor(t, avvist); got.Status != "SENDT_PRINT" || !got.Alarm {
 		t.Errorf("refused by the printer: %+v", got)
 	}
