@@ -2,6 +2,7 @@ package altinn
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // the checksum that Altinn's API asks for; it protects nothing
 	"encoding/hex"
@@ -191,7 +192,8 @@ func (k *Kanal) tekst(l levering.Levering, p levering.Post, fra string, noytral 
 			continue
 		}
 		adresse := strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "*", "%2A", "_", "%5F").Replace(u.String())
-		fmt.Fprintf(&b, "\n%s [%s](%s)\n", ren(lenke.Ledetekst, 500), ren(lenke.Tekst, 500), adresse)
+		tekst := cmp.Or(ren(lenke.Tekst, 500), "Lenke")
+		fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(fmt.Sprintf("%s [%s](%s)", ren(lenke.Ledetekst, 500), tekst, adresse)))
 	}
 	return b.String()
 }
@@ -227,7 +229,7 @@ func ren(s string, maks int) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, " "))
-	s = strings.NewReplacer("&", "og", "++", "+", "--", "-", "==", "=", "::", ":").Replace(s)
+	s = strings.NewReplacer("&", " og ", "++", "+", "--", "-", "==", "=", "::", ":").Replace(s)
 	s = listemerke.ReplaceAllString(strings.Join(strings.Fields(s), " "), "")
 	if lengde(s) <= maks {
 		return s

@@ -2,6 +2,7 @@ package altinn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -170,7 +171,8 @@ func (k *Kanal) lastOpp(ctx context.Context, r rad, nr int, v vedlegg, fil filra
 		defer innhold.Close()
 		status, err = k.klient.lastOpp(ctx, fil.ID, innhold, fil.Storrelse)
 		switch {
-		case kodeAv(err) == kodeAlleredeLastet: // we shall see
+		case kodeAv(err) == kodeAlleredeLastet: // or is being: time will tell
+			return fil, nil
 		case kodeAv(err) == kodeFeilSjekksum:
 			return fil, k.forfra(ctx, r.LeveranseID, nr, "changed between two readings")
 		case err != nil:
@@ -223,7 +225,7 @@ func (a avslag) Error() string { return string(a) }
 // the plan goes on; everything else is tried again.
 func (k *Kanal) avgjor(ctx context.Context, r rad, err error) error {
 	grunn := ""
-	if a, ok := err.(avslag); ok { //nolint:errorlint // made in this file and never wrapped
+	if a, ok := errors.AsType[avslag](err); ok {
 		grunn = string(a)
 	} else {
 		grunn = avslagAv(err)
