@@ -58,7 +58,7 @@ func (a *Altinn) Routes() []auth.Route {
 	legg("POST /sandbox/altinn/{id}/lest", maksJSON, a.settLest)
 	legg("GET /sandbox/altinn/{id}/vedlegg/{nr}", maksJSON, a.hentFil)
 	for _, e := range a.api() {
-		legg(e.metode+" "+Plattform+e.sti, a.cfg.MaksVedlegg+1, httpx.FromHTTP(e.h))
+		legg(e.metode+" "+Plattform+e.sti, max(a.cfg.MaksVedlegg, maksJSON)+1, httpx.FromHTTP(e.h))
 	}
 	return ut
 }

@@ -56,7 +56,7 @@ type nett struct {
 var idIURL = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
 
 func (n *nett) RoundTrip(r *http.Request) (*http.Response, error) {
-	hva := r.Method + " " + idIURL.ReplaceAllString(r.URL.Path, "id")
+	hva := r.Method + " " + idIURL.ReplaceAllString(strings.TrimPrefix(r.URL.Path, inn.Plattform), "id")
 	n.mu.Lock()
 	n.kall = append(n.kall, hva)
 	n.urler = append(n.urler, r.URL.String())
@@ -167,6 +167,15 @@ func tjener(t *testing.T, lag func(base string) http.Handler) (base string, c *h
 	return base, srv.Client()
 }
 
+func ruter(t *testing.T, k klokke.Klokke, routes []auth.Route) http.Handler {
+	t.Helper()
+	ro := &httpx.Router{Klokke: k, Log: slog.New(slog.DiscardHandler)}
+	if err := auth.Guard(ro, nil, nil, routes); err != nil {
+		t.Fatal(err)
+	}
+	return ro
+}
+
 // grunninnstilling is Altinn's and Maskinporten's servers and how they are reached.
 func grunninnstilling(t *testing.T, g *grunntest.Grunn, endre func(*inn.Config)) (Config, *inn.Altinn, *nett, *klokke.Manuell) {
 	t.Helper()
@@ -180,11 +189,7 @@ func grunninnstilling(t *testing.T, g *grunntest.Grunn, endre func(*inn.Config))
 		if err != nil {
 			t.Fatal(err)
 		}
-		ro := &httpx.Router{Klokke: tokentid, Log: slog.New(slog.DiscardHandler)}
-		if err := auth.Guard(ro, nil, nil, u.Routes()); err != nil {
-			t.Fatal(err)
-		}
-		return ro
+		return ruter(t, tokentid, u.Routes())
 	})
 	cfg := inn.Config{Klokke: g.Klokke, Tokenklokke: tokentid, Maskinporten: u.Utstedere()[0], SubscriptionKey: abonnent,
 		Ressurser: map[string]bool{apen: false, hemmelig: true}, Skanntid: 20 * time.Second, Publisertid: 10 * time.Second}
@@ -195,9 +200,9 @@ func grunninnstilling(t *testing.T, g *grunntest.Grunn, endre func(*inn.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	plattform, c := tjener(t, func(string) http.Handler { return a.Handler() })
+	plattform, c := tjener(t, func(string) http.Handler { return ruter(t, g.Klokke, a.Routes()) })
 	n := &nett{under: c.Transport}
-	return Config{PlatformURL: plattform, MaskinportenToken: mp + "/maskinporten/token", Audience: mp + "/maskinporten/", ClientID: klient1,
+	return Config{PlatformURL: plattform + inn.Plattform, MaskinportenToken: mp + "/maskinporten/token", Audience: mp + "/maskinporten/", ClientID: klient1,
 		Key: key, Kid: nokkelid, SubscriptionKey: abonnent, ResourceID: apen, ResourceIDKonfidensiell: hemmelig,
 		MessageSender: "Knutepunkt", BaseURL: "https://svarut.example", HTTP: &http.Client{Transport: n}}, a, n, tokentid
 }

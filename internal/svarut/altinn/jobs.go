@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -96,7 +97,7 @@ func (k *Kanal) seEtterForfalte(ctx context.Context, naa time.Time) error {
 		s := sett[i]
 		switch {
 		case r.Tilstand != sendt:
-		case s.err != nil && kodeAv(s.err) != kodeFinnesIkke:
+		case s.err != nil: // also one that Altinn does not know: the deadline decides
 			r.Neste = naa.Add(etterFeil)
 			if sist := r.Frist.Add(-forFrist); naa.Before(sist) {
 				r.Neste = tidligst(r.Neste, sist)
@@ -104,7 +105,7 @@ func (k *Kanal) seEtterForfalte(ctx context.Context, naa time.Time) error {
 			videre = append(videre, r)
 			continue
 		default:
-			ferdig, err := k.avgjorSett(ctx, r, s)
+			ferdig, err := k.avgjorSett(ctx, r, s.meldingUt)
 			if err != nil {
 				feil = append(feil, err)
 			}
@@ -149,10 +150,8 @@ func (k *Kanal) sporAltinn(ctx context.Context, rader []rad) []syn {
 				return nil
 			}
 			ut[i].meldingUt, ut[i].err = k.klient.detaljer(ctx, r.MeldingID)
-			if err := ut[i].err; err != nil && kodeAv(err) != kodeFinnesIkke {
-				if feilet.Add(1) == oppgi {
-					k.Log.Warn("Altinn does not answer", "error", err)
-				}
+			if err := ut[i].err; err != nil && statusAv(err) != http.StatusNotFound && feilet.Add(1) == oppgi {
+				k.Log.Warn("Altinn does not answer", "error", err)
 			}
 			return nil
 		})
@@ -162,11 +161,9 @@ func (k *Kanal) sporAltinn(ctx context.Context, rader []rad) []syn {
 }
 
 // avgjorSett records what was seen of a letter; ferdig when it is at its end.
-func (k *Kanal) avgjorSett(ctx context.Context, r rad, s syn) (ferdig bool, err error) {
+func (k *Kanal) avgjorSett(ctx context.Context, r rad, s meldingUt) (ferdig bool, err error) {
 	grunn := s.avslag()
 	switch {
-	case s.err != nil: // it is gone
-		grunn = "Meldingen finnes ikke lenger i Altinn"
 	case s.lest() && !r.Lenke:
 		r.Tilstand, grunn = lest, ""
 	case grunn == "":

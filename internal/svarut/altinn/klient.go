@@ -29,15 +29,14 @@ const (
 
 // Codes of problem details that steer us.
 const (
-	kodeFinnesIkke       = 1001
-	kodeUkjentMottaker   = 1029
-	kodeReservert        = 1030
-	kodeFinnesAllerede   = 1034
-	kodeManglerRoller    = 1044
-	kodeIkkePublisert    = 1018
-	kodeVedleggFinnesIkk = 2001
-	kodeFeilSjekksum     = 2008
-	kodeAlleredeLastet   = 2005
+	kodeUkjentMottaker = 1029
+	kodeReservert      = 1030
+	kodeFinnesAllerede = 1034
+	kodeManglerRoller  = 1044
+	kodeIkkePublisert  = 1018
+	kodeUkjentVedlegg  = 2001
+	kodeFeilSjekksum   = 2008
+	kodeAlleredeLastet = 2005
 )
 
 // svarfeil is an answer of Altinn's that is no success. Its text names neither

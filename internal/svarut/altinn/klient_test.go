@@ -40,7 +40,7 @@ const ukjent = "00000000-0000-4000-8000-000000000000"
 // sporr makes a call that needs a token and is answered with 404.
 func sporr(t *testing.T, k *klient) {
 	t.Helper()
-	if _, err := k.vedleggstatus(t.Context(), ukjent); kodeAv(err) != kodeVedleggFinnesIkk {
+	if _, err := k.vedleggstatus(t.Context(), ukjent); kodeAv(err) != kodeUkjentVedlegg {
 		t.Fatalf("asking for an unknown attachment: %v", err)
 	}
 }

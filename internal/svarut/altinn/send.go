@@ -158,7 +158,7 @@ func (k *Kanal) lastOpp(ctx context.Context, r rad, nr int, v vedlegg, fil filra
 	var err error
 	if kjent { // a process before this one may have come further than it noted
 		status, err = k.klient.vedleggstatus(ctx, fil.ID)
-		if kodeAv(err) == kodeVedleggFinnesIkk {
+		if kodeAv(err) == kodeUkjentVedlegg {
 			return fil, k.forfra(ctx, r.LeveranseID, nr, "is gone")
 		}
 		if err != nil {
