@@ -44,8 +44,8 @@ func (h *hus) hend(t testing.TB, id, hva string) {
 		})
 	case "vent til fristen":
 		h.Frem(t, l.Frist.Sub(h.Klokke.Now()))
-	case "vent et år":
-		h.Frem(t, 365*24*time.Hour)
+	case "vent 100 døgn":
+		h.Frem(t, 100*24*time.Hour)
 	case "lukk for hånd":
 		must(t, h.lev.Stopp(ctx, id, "Kari", "levert på møtet"))
 	case "avsender sier lest":
@@ -78,7 +78,7 @@ func TestTilstander(t *testing.T) {
 		trukket []string // the channels that it was taken back from when it left them
 	}{
 		{navn: "kvittert i SvarInn", til: tilOrg(), hendt: []string{"kvitter SvarInn"}, want: []Status{KlarForMottak, Lest}},
-		{navn: "venter i SvarInn uten ende", til: tilOrg(), hendt: []string{"vent et år", "kvitter SvarInn"}, want: []Status{KlarForMottak, KlarForMottak, Lest}},
+		{navn: "venter i SvarInn uten ende", til: tilOrg(), hendt: []string{"vent 100 døgn", "kvitter SvarInn"}, want: []Status{KlarForMottak, KlarForMottak, Lest}},
 		{navn: "mottakersystemet feiler for godt", til: tilOrg(), hendt: []string{"avslå", "les i Altinn"}, want: []Status{KlarForMottak, Varslet, Lest}, trukket: []string{svarinn}},
 		{navn: "uten mottakersystem", til: tilOrg(), umulig: []string{svarinn}, hendt: []string{"vent til fristen", "printet"}, want: []Status{Varslet, SendtPrint, Printet}, trukket: []string{altinn}},
 		{navn: "uten mottakersystem og Altinn", til: tilOrg(), umulig: []string{svarinn, altinn}, hendt: []string{"printet"}, want: []Status{SendtPrint, Printet}},
@@ -88,7 +88,7 @@ func TestTilstander(t *testing.T) {
 		{navn: "person leser etter at brevet er sendt", til: tilPerson(), hendt: []string{"vent til fristen", "les i Altinn"}, want: []Status{Varslet, SendtPrint, Lest}, trukket: []string{altinn, print}},
 		{navn: "person leser etter at brevet er printet", til: tilPerson(), hendt: []string{"vent til fristen", "printet", "les i Altinn"}, want: []Status{Varslet, SendtPrint, Printet, Lest}, trukket: []string{altinn}},
 		{navn: "person er reservert", til: tilPerson(), umulig: []string{altinn}, want: []Status{SendtPrint}},
-		{navn: "bare post", til: uten(tilPerson()), hendt: []string{"vent et år", "printet"}, want: []Status{SendtPrint, SendtPrint, Printet}},
+		{navn: "bare post", til: uten(tilPerson()), hendt: []string{"vent 100 døgn", "printet"}, want: []Status{SendtPrint, SendtPrint, Printet}},
 		{navn: "trykkeriet avviser, lukket for hånd", til: uten(tilPerson()), hendt: []string{"trykkeriet avviser", "lukk for hånd"}, want: []Status{SendtPrint, SendtPrint, ManueltHandtert}, trukket: []string{print}},
 		{navn: "ingen kanal kan", til: tilPerson(), umulig: []string{altinn, print}, want: []Status{Akseptert}},
 		{navn: "kun digital ulest", til: tilPerson(), digital: true, hendt: []string{"vent til fristen", "les i Altinn"}, want: []Status{Varslet, SendtDigitalt, Lest}, trukket: []string{altinn}},

@@ -405,6 +405,7 @@ func TestTilstandsmaskinen(t *testing.T) {
 		nr++
 		f := digisosForsendelse()
 		f.Post.Mottaker, f.Post.Tittel = til, fmt.Sprint("nr ", nr)
+		f.Filer = f.Filer[:1]
 		f.Post.KunDigital, f.EksternRef = rapid.Bool().Draw(rt, "digital"), fmt.Sprint("ref ", nr)
 		ytre, _ := h.tilDigisos(t, f)
 		treff, err := h.s.MedEksternRef(t.Context(), h.s.PlattformKonto(), f.EksternRef)
