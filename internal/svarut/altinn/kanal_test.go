@@ -1,12 +1,15 @@
 package altinn
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -468,6 +471,49 @@ func TestUteForFristen(t *testing.T) {
 	h.tilFrist(t, id, 0)
 	if l := h.hent(t, id); l.Tilstand != levering.Bekreftet || len(h.papir.skrevet) != 0 {
 		t.Fatalf("%s by %s, %d on paper", l.Tilstand, l.Kanal, len(h.papir.skrevet))
+	}
+}
+
+// A pause after a fault never passes the last look before the deadline.
+func TestPauseForbiFristen(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, nil, nil)
+	h.nett.sett(func(n *nett) { n.for_ = nede })
+	naa := h.Klokke.Now()
+	r := rad{LeveranseID: "a", MeldingID: "a", Tilstand: sendt, Frist: naa.Add(90 * time.Second), Neste: naa, Slutt: naa.Add(levetid)}
+	if err := h.k.skriv(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.k.seEtterForfalte(t.Context(), naa); err != nil {
+		t.Fatal(err)
+	}
+	if neste, err := h.k.nesteSyn(t.Context()); err != nil || !neste.Equal(r.Frist.Add(-forFrist)) {
+		t.Fatalf("next look %s before the deadline (%v)", r.Frist.Sub(neste), err)
+	}
+}
+
+// An upload that breaks off in the middle is no virus: the file is sent anew.
+func TestAvbruttOpplasting(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, nil, nil)
+	innhold := strings.Repeat("innhold ", 100_000)
+	f, apnet := fil("brev.pdf", innhold), 0
+	hel := f.Apne
+	f.Apne = func(ctx context.Context) (io.ReadCloser, error) {
+		if apnet++; apnet == 2 { // the first reading is for the checksum
+			return io.NopCloser(io.MultiReader(strings.NewReader(innhold[:400_000]), iotest.ErrReader(errNede))), nil
+		}
+		return hel(ctx)
+	}
+	h.kilde.f = brev(f)
+	id := h.opprett(t)
+	h.Frem(t, 3*time.Hour)
+	alle := h.altinn.Liste()
+	if l := h.hent(t, id); l.Tilstand != levering.Sendt || l.Kanal != levering.KanalAltinn || len(alle) != 1 {
+		t.Fatalf("%s by %q: %s", l.Tilstand, l.Kanal, l.NesteSteg)
+	}
+	if got := h.innhold(t, alle[0].ID, 1); got != innhold || h.nett.antall("upload") != 2 {
+		t.Errorf("%d bytes arrived in %d uploads", len(got), h.nett.antall("upload"))
 	}
 }
 
