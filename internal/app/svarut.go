@@ -78,6 +78,7 @@ func (a *App) byggSvarUt() (err error) {
 			}
 			return ut, err
 		},
+		Slettere: []func(context.Context, *store.Tx, string) error{a.SvarInn.Slett},
 	}, svarut.Config{PlattformOrgID: cfg.PlattformOrgID, BaseURL: cfg.BaseURL, SvarInnGrense: cfg.SvarUt.SvarInnGrense,
 		Forsendelsestyper: svarinn.Forsendelsestyper()})
 	if err != nil {
