@@ -3,12 +3,14 @@ package svarinn
 import (
 	"archive/zip"
 	"bytes"
+	cmpstd "cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +215,25 @@ func TestUtfall(t *testing.T) {
 	}
 }
 
+// A second acknowledgement is no event.
+func TestKvittertToGanger(t *testing.T) {
+	t.Parallel()
+	h := medSystemer(t)
+	id := h.lever(t, brev(byNr))
+	for range 2 {
+		if s := h.kall(t, systemBy, "POST", stiKvitter+id, ""); s.status != 200 {
+			t.Fatal(s)
+		}
+	}
+	hs, err := h.s.Hendelser(t.Context(), kari, systemBy, id)
+	if err != nil || len(hs) != 2 || hs[1].Slag != "KVITTERT" {
+		t.Errorf("history: %v %v", hs, err)
+	}
+	if want := []levering.Tilstand{levering.IkkeSendt, levering.Sendt, levering.Bekreftet}; !slices.Equal(h.kilde.tilstander[max(0, len(h.kilde.tilstander)-2):], want[1:]) {
+		t.Errorf("the source heard of %v", h.kilde.tilstander)
+	}
+}
+
 // What the receiver says of a failure is for the sender's log, once, and in clear
 // nowhere else.
 func TestFeilmeldingTilAvsenderensLogg(t *testing.T) {
@@ -314,6 +335,9 @@ func pakkUt(t testing.TB, kropp string, noekler ...cms.Key) (navn, innhold []str
 		b, err := io.ReadAll(r)
 		must(t, err)
 		navn, innhold = append(navn, f.Name), append(innhold, string(b))
+		if f.NonUTF8 {
+			t.Errorf("%s is not marked as UTF-8", f.Name)
+		}
 		if f.Method == zip.Store && f.Flags&0x8 != 0 {
 			t.Errorf("%s is stored with a data descriptor, which Java refuses", f.Name)
 		}
@@ -383,7 +407,7 @@ func TestSertifikatMensDetVenter(t *testing.T) {
 	if s := h.kall(t, systemBy, "GET", stiListe, ""); !strings.Contains(s.kropp, id) {
 		t.Errorf("it is not listed: %s", s.kropp)
 	}
-	if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != 503 || s.hode.Get("Retry-After") != "900" || !strings.Contains(s.kropp, "mangler sertifikat") {
+	if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != 503 || s.hode.Get("Retry-After") != "60" || !strings.Contains(s.kropp, "mangler sertifikat") {
 		t.Errorf("without a certificate: %d %s", s.status, s.kropp)
 	}
 	h.Frem(t, 2*time.Hour)
@@ -502,37 +526,53 @@ func TestMangeNedlastinger(t *testing.T) {
 	}
 }
 
+func TestIngenPlassTilNedlasting(t *testing.T) {
+	t.Parallel()
+	h := medSystemer(t, func(_ *Deps, c *Config) { c.Nedlastinger = 1 })
+	h.s.ventePlass = 0
+	id := h.lever(t, brev(byNr))
+	h.s.plass <- struct{}{}
+	if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != 503 || s.hode.Get("Retry-After") == "" {
+		t.Errorf("while another downloads: %d", s.status)
+	}
+	<-h.s.plass
+	if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != 200 {
+		t.Errorf("afterwards: %d", s.status)
+	}
+}
+
 // Pages of a long queue: the oldest first, each once, and no more than the limit.
 func TestLangListe(t *testing.T) {
 	t.Parallel()
 	const n, grense = 130, 120
 	h := medSystemer(t, func(_ *Deps, c *Config) { c.MaksListe = grense })
-	var ids []string
+	type plass struct {
+		naar int64
+		id   string
+	}
+	var alle []plass
 	f := brev(byNr)
 	sendt := func(*store.Tx) error { return nil }
 	for i := range n {
 		id := uuid.NewString()
-		ids = append(ids, id)
+		alle = append(alle, plass{h.Klokke.Now().Unix(), id})
 		must(t, h.s.Kanal().Send(t.Context(), levering.Levering{ID: uuid.NewString(), KildeID: id, LeveranseID: uuid.NewString()}, f, sendt))
-		if i%3 == 0 { // some at the same time
+		if i%7 == 0 { // some at the same time
 			h.Klokke.Sett(h.Klokke.Now().Add(time.Second))
 		}
 	}
+	slices.SortFunc(alle, func(a, b plass) int { return cmpstd.Or(cmpstd.Compare(a.naar, b.naar), strings.Compare(a.id, b.id)) })
+	var want, got []string
+	for _, p := range alle[:grense] {
+		want = append(want, p.id+" "+basis+"/tjenester/svarinn/forsendelse/"+p.id)
+	}
 	var liste []struct{ ID, DownloadURL string }
 	must(t, json.Unmarshal([]byte(h.kall(t, systemBy, "GET", stiListe, "").kropp), &liste))
-	if len(liste) != grense {
-		t.Fatalf("%d are listed", len(liste))
-	}
-	plass := map[string]int{}
-	for i, id := range ids {
-		plass[id] = (i + 2) / 3 // its time
-	}
-	sett, forrige := map[string]bool{}, 0
 	for _, l := range liste {
-		if sett[l.ID] || plass[l.ID] < forrige || l.DownloadURL != basis+"/tjenester/svarinn/forsendelse/"+l.ID {
-			t.Fatalf("%s is listed again, out of order, or as %s", l.ID, l.DownloadURL)
-		}
-		sett[l.ID], forrige = true, plass[l.ID]
+		got = append(got, l.ID+" "+l.DownloadURL)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// One that is damaged does not hold up the others.
 	must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error {
