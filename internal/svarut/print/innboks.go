@@ -117,7 +117,7 @@ type innkommet struct {
 
 // lesKvitteringer takes the receipts in the order of their numbers. One that cannot
 // be read at two looks is put aside, and people are told; what is being written at
-// the first look is whole at the second. It tells whether there may be more.
+// the first look is whole at the second. flere: look again soon.
 func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool, err error) {
 	navn, err := m.List(k.cfg.Inn, ".json", maksKvitteringer)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -165,7 +165,7 @@ func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool,
 		}
 	}
 	k.mistenkt = naa
-	return len(navn) == maksKvitteringer, errors.Join(feilet...)
+	return len(navn) == maksKvitteringer || len(naa) > 0, errors.Join(feilet...)
 }
 
 // varslet stands for the checksum of a file that people have been told of.

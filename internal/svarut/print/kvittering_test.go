@@ -154,9 +154,9 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 		}
 		return nil
 	}
-	h.fram(t, 3*time.Hour)
+	h.fram(t, 10*time.Minute)
 	h.svar(t, h.kvittering(jobber[0].JobbID, Levert), 1)
-	h.fram(t, 3*time.Hour)
+	h.fram(t, 10*time.Minute)
 	if n := len(h.epost(t)); n != 1 {
 		t.Errorf("%d e-mails: %v", n, h.epost(t))
 	}
@@ -164,7 +164,7 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 		t.Errorf("the receipt behind it: %s, %v", j.Tilstand, err)
 	}
 	h.transport.foer = nil
-	h.fram(t, 3*time.Hour)
+	h.fram(t, 10*time.Minute)
 	if f := h.filer(t); !cmp.Equal(f, []string{"inn/feil/0.json"}) {
 		t.Errorf("files %v", f)
 	}

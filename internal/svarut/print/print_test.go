@@ -169,7 +169,7 @@ func TestScenarioer(t *testing.T) {
 			j := h.hentEn(t).JobbID
 			h.leggInn(t, j+".1.json", []byte(`{"jobbId":"`+j+`","status":"LEV`))
 			h.fram(t, 0)
-			h.fram(t, time.Hour)
+			h.fram(t, 10*time.Minute)
 		}, ende{jobber: []Tilstand{Hentet}, brev: levering.Sendt, alarm: true, kildene: sendt, hentet: 1, filer: []string{"inn/feil/<id>.1.json"},
 			epost: []string{alarmpost, "drift@knutepunkt.example: En kvittering fra utskriftsleverandøren kan ikke leses"}}},
 		{"avvist etter levert", func(t *testing.T, h *hus, id string) {
@@ -177,7 +177,6 @@ func TestScenarioer(t *testing.T) {
 			h.svar(t, h.kvittering(j, Levert), 1)
 			h.svar(t, h.kvittering(j, Avvist), 2)
 			h.fram(t, 0)
-			h.fram(t, 2*time.Hour)
 		}, ende{jobber: []Tilstand{Levert}, brev: levering.Bekreftet, kildene: bekreftet, hentet: 1, filer: []string{"inn/feil/<id>.2.json"},
 			logg: []string{"Skrevet ut"}, epost: []string{"drift@knutepunkt.example: En kvittering fra utskriftsleverandøren kan ikke leses"}}},
 		{"ingen kvittering på sju dager", func(t *testing.T, h *hus, id string) {
@@ -193,7 +192,7 @@ func TestScenarioer(t *testing.T) {
 			t.Parallel()
 			h := nyttHus(t, func(c *Config) {
 				if strings.Contains(tt.navn, "sju dager") {
-					c.Poll = time.Hour
+					c.Poll = 12 * time.Hour
 				}
 			})
 			id := h.opprett(t)
@@ -254,7 +253,7 @@ func (h *hus) stopp(t *testing.T, id string) {
 // A transport that is down holds the letter up and loses nothing.
 func TestTransportNede(t *testing.T) {
 	t.Parallel()
-	h := nyttHus(t)
+	h := nyttHus(t, func(c *Config) { c.Poll = -1 })
 	h.transport.nede = true
 	id := h.opprett(t)
 	h.fram(t, 5*time.Hour)
@@ -319,9 +318,9 @@ func TestHverFeilEttBrev(t *testing.T) {
 						return nil
 					}
 					id := h.opprett(t)
-					h.fram(t, 10*time.Minute)
+					h.fram(t, 0)
 					h.hentJobber(t)
-					h.fram(t, 10*time.Minute)
+					h.fram(t, 0)
 					if nr < 4 && brudd == "" {
 						t.Fatal("no call failed")
 					}
@@ -344,8 +343,9 @@ func TestHverFeilEttBrev(t *testing.T) {
 	}
 }
 
-// A stop between the hand-over and its commit, with the supplier fetching and
-// answering in between: one job, and the answer counts.
+// The process dies just before or after the supplier is shown the job, and the
+// supplier fetches and answers, or a person stops the letter, before another process
+// starts: one job, and the answer counts.
 func TestStoppForCommit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -355,6 +355,12 @@ func TestStoppForCommit(t *testing.T) {
 		brev   levering.Tilstand
 	}{
 		{"ingenting", func(*testing.T, *hus, string) {}, Klar, levering.Sendt},
+		{"ikke vist", func(*testing.T, *hus, string) {}, Klar, levering.Sendt},
+		{"ikke vist, og så stoppet av en person", func(t *testing.T, h *hus, id string) {
+			if err := h.lev.Stopp(t.Context(), id, "operatør 7", "feil mottaker"); err != nil {
+				t.Fatal(err)
+			}
+		}, Trukket, levering.Stoppet},
 		{"hentet", func(t *testing.T, h *hus, _ string) { h.hentEn(t) }, Hentet, levering.Sendt},
 		{"levert", func(t *testing.T, h *hus, _ string) {
 			if err := h.Kvitter(t.Context(), h.kvittering(h.hentEn(t).JobbID, Levert)); err != nil {
@@ -386,6 +392,14 @@ func TestStoppForCommit(t *testing.T) {
 			}
 			h := apneHus(t, dir, k)
 			h.sendt = func() error { return errBrudd }
+			if strings.HasPrefix(tt.navn, "ikke vist") {
+				h.transport.foer = func(op, navn string) error {
+					if op == "flytt" && filepath.Ext(navn) == ".json" {
+						return errBrudd
+					}
+					return nil
+				}
+			}
 			id := h.opprett(t)
 			h.kjor(t)
 			if j := h.siste(t); j.Tilstand != LeggesUt {
@@ -448,7 +462,7 @@ func TestTrekkUnderFeil(t *testing.T) {
 						return nil
 					}
 					h.stopp(t, id)
-					h.fram(t, 10*time.Minute)
+					h.fram(t, 0)
 					want := Trukket
 					if len(h.sett) > 0 {
 						want = Hentet
@@ -681,7 +695,7 @@ func TestPaaNyttMedFeil(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h.fram(t, 10*time.Minute)
+			h.fram(t, 0)
 			if h.sett[ny+".json"] != 1 || h.siste(t).Tilstand != Hentet {
 				t.Errorf("the supplier saw %v; the new job is %s", h.sett, h.siste(t).Tilstand)
 			}
@@ -698,7 +712,7 @@ func TestMappeMangler(t *testing.T) {
 	if err := os.Rename(h.mappe, h.mappe+".borte"); err != nil {
 		t.Fatal(err)
 	}
-	h.fram(t, time.Hour)
+	h.fram(t, 10*time.Minute)
 	if j := h.siste(t); j.Tilstand != Klar {
 		t.Errorf("the job is %s while the folder is away", j.Tilstand)
 	}
