@@ -19,10 +19,14 @@ func (c *copier) catalog() error {
 	return nil
 }
 
-// object gives the new number of a value, and writes it as an object if it is none.
+// object gives the new number of a value, and writes it as an object if it is none. A
+// reference to nothing becomes the object null.
 func (c *copier) object(o object) int {
 	if r, ok := o.(ref); ok {
-		return c.renumber(r)
+		if nr := c.renumber(r); nr > 0 {
+			return nr
+		}
+		o = nil
 	}
 	nr := c.m.w.number()
 	c.m.w.begin(nr)
@@ -95,9 +99,7 @@ func (l *layers) add(c *copier, o object) error {
 		return err
 	}
 	for _, u := range usage {
-		if nr := c.object(u); nr > 0 {
-			l.usage = append(l.usage, nr)
-		}
+		l.usage = append(l.usage, c.object(u))
 	}
 	return nil
 }
@@ -113,8 +115,8 @@ func (l *layers) write(w *writer) {
 type form struct {
 	fields []int
 	redraw bool
-	common int // fonts and the like of the first form that is to be drawn anew
-	look   text
+	fonts  dict // by the name that fields use; of two with one name the first
+	look   text // of fields that tell none
 }
 
 func (f *form) add(c *copier, o object) error {
@@ -127,30 +129,50 @@ func (f *form) add(c *copier, o object) error {
 		return err
 	}
 	f.fields = append(f.fields, fields...)
-	if redraw, err := c.d.resolve(acro.get("NeedAppearances")); err != nil {
+	redraw, err := c.d.resolve(acro.get("NeedAppearances"))
+	if err != nil {
 		return err
-	} else if redraw != keyword("true") || f.redraw {
+	}
+	f.redraw = f.redraw || redraw == keyword("true")
+	look, err := c.d.resolve(acro.get("DA"))
+	if err != nil {
+		return err
+	}
+	if da, ok := look.(text); ok && f.look == "" {
+		f.look = da
+	}
+	return f.addFonts(c, acro.get("DR"))
+}
+
+func (f *form) addFonts(c *copier, resources object) error {
+	if resources == nil {
 		return nil
 	}
-	f.redraw = true
-	if common := acro.get("DR"); common != nil {
-		f.common = c.object(common)
+	common, err := c.d.dict(resources)
+	if err != nil || common.get("Font") == nil {
+		return err
 	}
-	look, err := c.d.resolve(acro.get("DA"))
-	f.look, _ = look.(text)
-	return err
+	fonts, err := c.d.dict(common.get("Font"))
+	if err != nil {
+		return err
+	}
+	for _, e := range fonts {
+		if len(f.fonts) < 1000 && f.fonts.get(e.key) == nil {
+			f.fonts = append(f.fonts, entry{e.key, keyword(fmt.Sprintf("%d 0 R", c.object(e.value)))})
+		}
+	}
+	return nil
 }
 
 func (f *form) write(w *writer) {
 	if len(f.fields) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "/AcroForm<</Fields[%s]", refs(f.fields))
+	fmt.Fprintf(w, "/AcroForm<</Fields[%s]/DR<</Font", refs(f.fields))
+	w.value(f.fonts, func(ref) int { return 0 })
+	fmt.Fprint(w, ">>")
 	if f.redraw {
 		fmt.Fprint(w, "/NeedAppearances true")
-	}
-	if f.common > 0 {
-		fmt.Fprintf(w, "/DR %d 0 R", f.common)
 	}
 	if f.look != "" {
 		fmt.Fprintf(w, "/DA %s", f.look)

@@ -23,6 +23,11 @@ type document struct {
 	packed map[int]*packfile // object streams that were used lately
 	held   int64             // their bytes
 	depth  int               // objects that are read for the sake of another
+
+	inherited [len(inherited)]struct { // what the last page took, and from which node
+		nr    int
+		value object
+	}
 }
 
 // place tells where an object lies: at an offset, or as number index of the object
@@ -228,7 +233,7 @@ func (d *document) packfile(nr int) (*packfile, error) {
 		}
 		p.nrs, p.offsets = append(p.nrs, int(nr)), append(p.offsets, first+at)
 	}
-	if d.held += int64(len(p.data)); d.held > 2*maxDecoded {
+	if d.held += int64(len(p.data)); d.held > maxDecoded {
 		clear(d.packed)
 		d.held = int64(len(p.data))
 	}
@@ -243,7 +248,7 @@ func (d *document) decode(s stream) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r io.Reader = d.raw(s)
+	r := d.raw(s)
 	switch filter {
 	case "":
 	case "FlateDecode", "Fl":

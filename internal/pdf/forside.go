@@ -164,11 +164,11 @@ func (a *ark) title(b Brev) {
 			break
 		}
 	}
+	if len(lines) > 8 {
+		lines = append(lines[:8], "…")
+	}
 	y := 102.0
-	for i, line := range lines {
-		if i == 8 {
-			break
-		}
+	for _, line := range lines {
 		a.line(marg, y, line)
 		y += a.step() * 0.92
 	}

@@ -63,7 +63,7 @@ func (w *writer) end() { fmt.Fprint(w, "\nendobj\n") }
 func (w *writer) value(o object, renumber func(ref) int) {
 	w.b.Reset()
 	write(&w.b, o, renumber)
-	w.Write(w.b.Bytes())
+	_, _ = w.Write(w.b.Bytes())
 }
 
 // merger puts pages together to one file.

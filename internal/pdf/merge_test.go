@@ -102,6 +102,7 @@ func TestSlaaSammen(t *testing.T) {
 		{"layers", [][]byte{lag(), a1}, nil, false, []string{"synlig", "A1"}, []int{1, 2}, nil},
 		{"a filled form", [][]byte{a1, skjema(false)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},
 		{"a form to be drawn anew", [][]byte{a1, skjema(true)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},
+		{"two forms", [][]byte{skjema(true), a1, skjema(true)}, nil, false, []string{"fylt ut", "A1", "fylt ut"}, []int{1, 2, 3}, nil},
 	} {
 		t.Run(tt.navn, func(t *testing.T) {
 			t.Parallel()
@@ -191,7 +192,7 @@ func TestSlaaSammenMinne(t *testing.T) { // not parallel: it measures memory
 	var docs []Dokument
 	for i := range 10 {
 		name := filepath.Join(dir, fmt.Sprint(i))
-		if err := os.WriteFile(name, bilde(10<<20, byte(i)), 0o600); err != nil {
+		if err := os.WriteFile(name, bilde(3<<20, byte(i)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		f, err := os.Open(name)

@@ -103,11 +103,14 @@ func (d *document) pageDict(p page) (dict, error) {
 		if p.attrib[i] == 0 || own.get(key) != nil {
 			continue
 		}
-		node, err := d.dict(ref(p.attrib[i]))
-		if err != nil {
-			return nil, err
+		if last := &d.inherited[i]; last.nr != p.attrib[i] {
+			node, err := d.dict(ref(p.attrib[i]))
+			if err != nil {
+				return nil, err
+			}
+			last.nr, last.value = p.attrib[i], node.get(key)
 		}
-		out = append(out, entry{key, node.get(key)})
+		out = append(out, entry{key, d.inherited[i].value})
 	}
 	return out, nil
 }

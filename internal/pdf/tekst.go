@@ -39,7 +39,7 @@ func Skriv(w io.Writer, t Tekst) (sider int, err error) {
 	a.font("B", 18)
 	a.lines(marg, bredde, t.Tittel)
 	if t.Undertittel != "" {
-		a.y += 1
+		a.y++
 		a.grey(70)
 		a.font("", 10.5)
 		a.lines(marg, bredde, t.Undertittel)
