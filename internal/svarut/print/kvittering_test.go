@@ -147,10 +147,10 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 	h.opprett(t)
 	h.kjor(t)
 	jobber := h.hentJobber(t)
-	h.leggInn(t, "0.json", []byte("{"))
+	h.leggInn(t, "Ola Nordmann.json", []byte("{"))
 	h.transport.foer = func(op, navn string) error {
 		if op == "flytt" && strings.Contains(navn, "feil/") {
-			return errBrudd
+			return &os.LinkError{Op: "rename", Old: "inn/Ola Nordmann.json", New: navn, Err: os.ErrPermission}
 		}
 		return nil
 	}
@@ -165,8 +165,11 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 	}
 	h.transport.foer = nil
 	h.fram(t, 10*time.Minute)
-	if f := h.filer(t); !cmp.Equal(f, []string{"inn/feil/0.json"}) {
+	if f := h.filer(t); !cmp.Equal(f, []string{"inn/feil/Ola Nordmann.json"}) {
 		t.Errorf("files %v", f)
+	}
+	if strings.Contains(h.linjer.String(), "Nordmann") {
+		t.Error("the log tells the name of a file")
 	}
 }
 
