@@ -31,7 +31,7 @@ fuzz: ## each fuzz target for a few seconds (FUZZTIME=30s for more)
 
 interop: ## only the suites where other people's programs are the judges
 	@./scripts/peers.sh
-	KNUTEPUNKT_REQUIRE_PEERS=1 $(GO) test -count=1 ./interop/... ./cms ./asice ./internal/pdf ./internal/fiksio/amqp/...
+	KNUTEPUNKT_REQUIRE_PEERS=1 $(GO) test -count=1 ./interop/... ./cms ./asice ./internal/pdf ./internal/svarut/print ./internal/fiksio/amqp/...
 
 bench: ## benchmarks against peers; prints ratios
 	@for dir in bench/*/; do if [ -f "$$dir/main.go" ]; then echo "== $$dir"; $(GO) run "./$$dir" || exit 1; fi; done

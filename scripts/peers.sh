@@ -27,6 +27,7 @@ need maven has mvn
 need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
 need poppler-utils has pdftotext
 need qpdf has qpdf
+need openssh-server test -x /usr/sbin/sshd
 need librabbitmq-client-java test -e /usr/share/java/amqp-client.jar
 
 [ -n "$missing" ] || exit 0
@@ -50,7 +51,7 @@ if ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
-# The tests start a RabbitMQ of their own; Debian's should not take port 5672.
+# The tests start a RabbitMQ and an sshd of their own; Debian's should not start.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null

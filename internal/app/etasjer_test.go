@@ -47,6 +47,7 @@ var vinduer = map[string]string{
 	"github.com/santhosh-tekuri":     "internal/digisos",
 	"github.com/rabbitmq/amqp091-go": "client",
 	"github.com/go-pdf/fpdf":         "internal/pdf",
+	"github.com/pkg/sftp":            "internal/svarut/print",
 }
 
 func TestPilerPekerNedover(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -117,7 +118,7 @@ type innkommet struct {
 
 // lesKvitteringer takes the receipts in the order of their numbers. One that cannot
 // be read at two looks is put aside, and people are told; what is being written at
-// the first look is whole at the second. It tells whether there may be more.
+// the first look is whole at the second. flere: look again soon.
 func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool, err error) {
 	navn, err := m.List(k.cfg.Inn, ".json", maksKvitteringer)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -156,8 +157,8 @@ func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool,
 					continue
 				}
 			}
-			if err := k.leggBort(m, f.navn); err != nil {
-				feilet = append(feilet, err)
+			if err := k.leggBort(m, f.navn); err != nil { // no failure: the next look shall not wait
+				k.Log.WarnContext(ctx, "a receipt could not be put aside", "jobb", f.jobbID, "nr", f.nr, "err", utenSti(err))
 				naa[f.navn] = varslet
 			}
 		default:
@@ -165,7 +166,7 @@ func (k *Kanal) lesKvitteringer(ctx context.Context, m Forbindelse) (flere bool,
 		}
 	}
 	k.mistenkt = naa
-	return len(navn) == maksKvitteringer, errors.Join(feilet...)
+	return len(navn) == maksKvitteringer || len(naa) > 0, errors.Join(feilet...)
 }
 
 // varslet stands for the checksum of a file that people have been told of.
@@ -185,7 +186,7 @@ func (k *Kanal) lesEn(ctx context.Context, m Forbindelse, f innkommet) (sum stri
 	sti := path.Join(k.cfg.Inn, f.navn)
 	b, err := m.Les(sti, maksKvittering)
 	if err != nil {
-		return "", err
+		return "", utenSti(err)
 	}
 	h := sha256.Sum256(b)
 	sum = hex.EncodeToString(h[:])
@@ -229,6 +230,17 @@ func (k *Kanal) varsleUlest(ctx context.Context, f innkommet, aarsak error) erro
 		return k.Varsler.Send(ctx, tx, k.cfg.Driftsvarsel, "En kvittering fra utskriftsleverandøren kan ikke leses",
 			hvilken+"\n\nFilen er flyttet til mappen "+path.Join(k.cfg.Inn, feilmappe)+". Rett den og legg den tilbake, eller be leverandøren sende den på nytt.\n")
 	})
+}
+
+// utenSti is what went wrong with a file, without its name, which the supplier chose.
+func utenSti(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err
+	}
+	return err
 }
 
 // leggBort moves a receipt to where nobody reads it.

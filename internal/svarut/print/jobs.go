@@ -170,19 +170,20 @@ func (k *Kanal) nesteFrist(ctx context.Context) (time.Time, error) {
 	return k.tid(ctx, `SELECT COALESCE(MIN(frist), 0) FROM print_jobber`)
 }
 
-// frister looks at each job whose time has come.
+// frister looks at the jobs whose time has come, some at a time: the engine calls
+// again while there are more.
 func (k *Kanal) frister(ctx context.Context, naa time.Time) error {
-	for {
-		ids, err := k.ider(ctx, `WHERE frist <= $1 ORDER BY frist LIMIT $2 + 0`, store.Micros(naa), fristBunke)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		for _, id := range ids {
-			if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.vedFrist(ctx, tx, id, naa) }); err != nil {
-				return fmt.Errorf("looking at print job %s: %w", id, err)
-			}
+	ids, err := k.ider(ctx, `WHERE frist <= $1 ORDER BY frist LIMIT $2 + 0`, store.Micros(naa), fristBunke)
+	if err != nil {
+		return err
+	}
+	var feilet []error // one holds up no other
+	for _, id := range ids {
+		if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.vedFrist(ctx, tx, id, naa) }); err != nil {
+			feilet = append(feilet, fmt.Errorf("looking at print job %s: %w", id, err))
 		}
 	}
+	return errors.Join(feilet...)
 }
 
 // vedFrist tells people of a letter that nobody has said to be printed, takes back

@@ -147,16 +147,16 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 	h.opprett(t)
 	h.kjor(t)
 	jobber := h.hentJobber(t)
-	h.leggInn(t, "0.json", []byte("{"))
+	h.leggInn(t, "Ola Nordmann.json", []byte("{"))
 	h.transport.foer = func(op, navn string) error {
 		if op == "flytt" && strings.Contains(navn, "feil/") {
-			return errBrudd
+			return &os.LinkError{Op: "rename", Old: "inn/Ola Nordmann.json", New: navn, Err: os.ErrPermission}
 		}
 		return nil
 	}
-	h.fram(t, 3*time.Hour)
+	h.fram(t, 10*time.Minute)
 	h.svar(t, h.kvittering(jobber[0].JobbID, Levert), 1)
-	h.fram(t, 3*time.Hour)
+	h.fram(t, 10*time.Minute)
 	if n := len(h.epost(t)); n != 1 {
 		t.Errorf("%d e-mails: %v", n, h.epost(t))
 	}
@@ -164,9 +164,12 @@ func TestUlestSomIkkeKanFlyttes(t *testing.T) {
 		t.Errorf("the receipt behind it: %s, %v", j.Tilstand, err)
 	}
 	h.transport.foer = nil
-	h.fram(t, 3*time.Hour)
-	if f := h.filer(t); !cmp.Equal(f, []string{"inn/feil/0.json"}) {
+	h.fram(t, 10*time.Minute)
+	if f := h.filer(t); !cmp.Equal(f, []string{"inn/feil/Ola Nordmann.json"}) {
 		t.Errorf("files %v", f)
+	}
+	if strings.Contains(h.linjer.String(), "Nordmann") {
+		t.Error("the log tells the name of a file")
 	}
 }
 

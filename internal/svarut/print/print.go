@@ -128,7 +128,7 @@ type Kanal struct {
 
 	mu       sync.Mutex
 	sett     time.Time         // when the transport was looked at last
-	flere    bool              // then, there was more than was read
+	flere    bool              // and there was more than could be taken
 	mistenkt map[string]string // receipts that did not parse at the last look, by name: their checksum
 }
 

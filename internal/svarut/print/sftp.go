@@ -40,7 +40,7 @@ func NySFTP(adresse, bruker string, privatnokkel []byte, vertsnokkel, rot string
 	if err != nil {
 		return nil, errors.New("print: the SFTP key is not a private key in PEM without passphrase")
 	}
-	vert, _, _, _, err := ssh.ParseAuthorizedKey([]byte(vertsnokkel)) //nolint:dogsled // comment, options and rest are of no use
+	vert, _, _, _, err := ssh.ParseAuthorizedKey([]byte(vertsnokkel))
 	if err != nil {
 		return nil, fmt.Errorf("print: the SFTP server's host key: %w", err)
 	}
@@ -157,7 +157,7 @@ func (f *fjern) Les(navn string, maks int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer fil.Close()
+	defer fil.Close() //nolint:errcheck // it was only read
 	return io.ReadAll(io.LimitReader(fil, maks+1))
 }
 
