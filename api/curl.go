@@ -10,7 +10,7 @@ import (
 )
 
 // curl writes a command line for a POSIX shell that calls the operation with the document's examples. BASE, TOKEN,
-// INTEGRASJON_ID and INTEGRASJON_PASSORD are left to the shell.
+// INTEGRASJON_ID, INTEGRASJON_PASSORD, BRUKERNAVN and PASSORD are left to the shell.
 func (d *document) curl(op *operation) string {
 	args := []string{"curl"}
 	if op.Method != "GET" {
@@ -30,7 +30,11 @@ func (d *document) curl(op *operation) string {
 	}
 	args = append(args, `"$BASE"`+quote(target))
 	if alternatives := d.security(op); len(alternatives) > 0 {
-		args = append(args, `-H "Authorization: Bearer $TOKEN"`)
+		if _, ok := alternatives[0]["basic"]; ok {
+			args = append(args, `-u "$BRUKERNAVN:$PASSORD"`)
+		} else {
+			args = append(args, `-H "Authorization: Bearer $TOKEN"`)
+		}
 		if _, ok := alternatives[0]["integrasjonId"]; ok {
 			args = append(args, `-H "IntegrasjonId: $INTEGRASJON_ID"`, `-H "IntegrasjonPassord: $INTEGRASJON_PASSORD"`)
 		}

@@ -81,6 +81,9 @@ func (d *document) callers(op *operation) []string {
 		if _, ok := alternative["idporten"]; ok {
 			who = "a person, with an ID-porten token"
 		}
+		if _, ok := alternative["basic"]; ok {
+			who = "an account, with its user name and password (HTTP Basic)"
+		}
 		if _, ok := alternative["integrasjonId"]; ok {
 			who += " and an integrasjon"
 		}

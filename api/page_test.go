@@ -200,7 +200,7 @@ func TestCommandLines(t *testing.T) {
 			t.Errorf("%s: no command lines", service)
 		}
 		var script strings.Builder
-		script.WriteString("set -eu\nBASE=http://b TOKEN=t INTEGRASJON_ID=i INTEGRASJON_PASSORD=p\ncurl() { for a; do printf '%s\\037' \"$a\"; done; echo; }\n")
+		script.WriteString("set -eu\nBASE=http://b TOKEN=t INTEGRASJON_ID=i INTEGRASJON_PASSORD=p BRUKERNAVN=b PASSORD=p\ncurl() { for a; do printf '%s\\037' \"$a\"; done; echo; }\n")
 		for _, m := range lines {
 			script.WriteString(html.UnescapeString(m[2]) + "\n")
 		}
@@ -234,7 +234,7 @@ func checkCall(t *testing.T, doc *openapi3.T, operationID string, args []string)
 			asked := "GET"
 			for i, a := range args {
 				found = found || regexp.MustCompile(template).MatchString(a)
-				auth = auth || a == "Authorization: Bearer t"
+				auth = auth || a == "Authorization: Bearer t" || a == "b:p"
 				if a == "-X" {
 					asked = args[i+1]
 				}

@@ -61,7 +61,7 @@ type berReader struct {
 }
 
 func newBERReader(r io.Reader) *berReader {
-	return &berReader{r: r, buf: make([]byte, bufferSize), limit: maxHeader, levels: make([]level, 0, 8)}
+	return &berReader{r: r, buf: newBuffer(), limit: maxHeader, levels: make([]level, 0, 8)}
 }
 
 func (d *berReader) malformed(format string, args ...any) error {

@@ -6,10 +6,22 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"sync"
 )
 
-// bufferSize is what a Reader reads and decrypts at a time. It holds two of these.
+// bufferSize is what a Reader reads and decrypts at a time. It holds two of these,
+// until it has come to an end.
 const bufferSize = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+func newBuffer() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
+
+func putBuffer(b []byte) {
+	if cap(b) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
 
 // Reader gives the content of a message, decrypted. It is not for concurrent use.
 type Reader struct {
@@ -65,7 +77,7 @@ func NewReader(r io.Reader, keys ...Key) (*Reader, error) {
 	switch {
 	case !params.gcm:
 		z.cbc = cipher.NewCBCDecrypter(block, params.iv)
-		z.buf = make([]byte, bufferSize)
+		z.buf = newBuffer()
 	case len(params.iv) == 12:
 		z.gcm, err = cipher.NewGCMWithTagSize(block, params.tagLen)
 	default:
@@ -89,6 +101,7 @@ func (z *Reader) Header() Header { return z.header }
 func (z *Reader) Read(p []byte) (int, error) {
 	for z.i == z.n {
 		if z.err != nil {
+			z.release()
 			return 0, z.err
 		}
 		if len(p) == 0 {
@@ -116,14 +129,22 @@ func (z *Reader) WriteTo(w io.Writer) (total int64, err error) {
 				return total, err
 			}
 		}
-		if z.err == io.EOF {
-			return total, nil
-		}
 		if z.err != nil {
+			z.release()
+			if z.err == io.EOF {
+				return total, nil
+			}
 			return total, z.err
 		}
 		z.fill()
 	}
+}
+
+// release gives the buffers back once all was handed out.
+func (z *Reader) release() {
+	putBuffer(z.buf)
+	putBuffer(z.d.buf)
+	z.buf, z.i, z.n, z.d.buf = nil, 0, 0, nil
 }
 
 // fill decrypts more content, or sets z.err.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -81,6 +82,45 @@ func TestReadsShapes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Readers take their buffers from a common stock and give them back: none may
+// touch what another hands out, nor come back to life after its end.
+func TestReadersDoNotShare(t *testing.T) {
+	t.Parallel()
+	var messages, plain [4][]byte
+	for i := range messages {
+		plain[i] = noise(150_000 + i)
+		messages[i] = encrypt(t, cms.Options{}, plain[i], kommune())
+	}
+	var all sync.WaitGroup
+	for i := range messages {
+		all.Go(func() {
+			for range 10 {
+				r, err := cms.NewReader(bytes.NewReader(messages[i]), kommune().anonymous())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				first := make([]byte, 70_000)
+				_, err = io.ReadFull(r, first)
+				var rest bytes.Buffer
+				if err == nil {
+					_, err = r.WriteTo(&rest)
+				}
+				if err != nil || !bytes.Equal(append(first, rest.Bytes()...), plain[i]) {
+					t.Errorf("message %d came out wrong (%v)", i, err)
+				}
+				if n, err := r.Read(first); n != 0 || err != io.EOF {
+					t.Errorf("after the end: %d bytes, %v", n, err)
+				}
+				if n, err := r.WriteTo(&rest); n != 0 || err != nil {
+					t.Errorf("after the end: %d bytes, %v", n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestTruncated cuts small messages after every byte.

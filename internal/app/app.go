@@ -32,6 +32,10 @@ import (
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut"
+	"knutepunkt/internal/svarut/altinn"
+	"knutepunkt/internal/svarut/print"
+	"knutepunkt/internal/svarut/svarinn"
 )
 
 // Config is all that a running platform needs from outside.
@@ -62,6 +66,7 @@ type Config struct {
 
 	Digisos  digisos.Config
 	Levering levering.Config
+	SvarUt   SvarUt
 
 	API []string // services whose OpenAPI documents are served
 
@@ -88,6 +93,11 @@ type App struct {
 	Auth          *auth.Autentisering
 	Dokumentlager *dokumentlager.Service
 	Levering      *levering.Service
+	Roller        svarinn.Rolletabell
+	SvarInn       *svarinn.Service
+	Altinn        *altinn.Kanal // nil: not set up
+	Print         *print.Kanal  // nil: not set up
+	SvarUt        *svarut.Service
 	FiksIO        *fiksio.Service
 	AMQP          *amqp.Listener
 	Digisos       *digisos.Service
@@ -96,16 +106,17 @@ type App struct {
 	handler http.Handler
 	server  *http.Server
 	klar    atomic.Bool
-	igang   atomic.Int64   // requests under way
-	gruppe  errgroup.Group // what serves; its first error is Wait's
+	igang   atomic.Int64              // requests under way
+	trykk   atomic.Pointer[time.Time] // when requests last waited for a processor
+	gruppe  errgroup.Group            // what serves; its first error is Wait's
 }
 
 // Migrations are the tables of all rooms, from the ground floor up.
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
-		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), fiksio.Migrations(),
-		digisos.Migrations(),
+		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), svarinn.Migrations(),
+		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(),
 	}
 }
 
@@ -169,6 +180,9 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	a.Dokumentlager = dokumentlager.NewService(a.DB, a.Ring, a.Blobs, k, a.Jobs, a.Org)
 	cfg.Levering.Opptatt = a.opptatt
 	a.Levering = levering.NewService(a.DB, k, a.Jobs, a.Mail, log, cfg.Levering)
+	if err := a.byggSvarUt(); err != nil {
+		return err
+	}
 	a.FiksIO, err = fiksio.New(ctx, fiksio.Deps{
 		DB: a.DB, Klokke: k, Ring: a.Ring, Blobs: a.Blobs, Jobs: a.Jobs, Organisasjon: a.Org,
 		Dokumentlager: a.Dokumentlager, Tilgang: a.Org, Log: log,
@@ -179,7 +193,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	cfg.Digisos.MellomlagringOrgID = cfg.PlattformOrgID
 	a.Digisos, err = digisos.NewService(digisos.Deps{
 		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, Dokumentlager: a.Dokumentlager,
-		Levering: a.Levering, FiksIO: a.FiksIO, Audit: a.Audit, Log: log,
+		Levering: a.Levering, FiksIO: a.FiksIO, Audit: a.Audit, Mail: a.Mail, Log: log,
 	}, cfg.Digisos)
 	if err != nil {
 		return fmt.Errorf("building Digisos: %w", err)
@@ -233,6 +247,9 @@ func (a *App) klargjor(ctx context.Context) error {
 	if err := a.Digisos.Klargjor(ctx); err != nil {
 		return fmt.Errorf("preparing Digisos: %w", err)
 	}
+	if err := a.SvarUt.Klargjor(ctx); err != nil {
+		return fmt.Errorf("preparing SvarUt: %w", err)
+	}
 	var konto fiksio.Konto
 	err = a.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		konto, err = a.FiksIO.SikrePlattformkonto(ctx, tx, a.cfg.PlattformOrgID)
@@ -255,6 +272,8 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, dokumentlager.HTTP{Service: a.Dokumentlager, MinsideURL: a.cfg.MinsideURL}.Routes()...)
 	a.ruter = append(a.ruter, a.FiksIO.HTTP().Routes()...)
 	a.ruter = append(a.ruter, a.Digisos.Routes()...)
+	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
+	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
@@ -82,8 +84,23 @@ func (a *App) tell(h http.Handler) http.Handler {
 	})
 }
 
-// opptatt: more requests are under way than the processors can work on at once.
-func (a *App) opptatt() bool { return a.igang.Load() > int64(2*runtime.GOMAXPROCS(0)) }
+// trykkHuskes is how long pressure is remembered: when a commit answers many
+// requests at once, their successors are on their way.
+const trykkHuskes = 50 * time.Millisecond
+
+// opptatt: requests wait for a processor, or did so a moment ago. Many that wait
+// for something else, such as slow senders, are no reason to hold anything back.
+func (a *App) opptatt() bool {
+	naa := time.Now()
+	if a.igang.Load() > int64(2*runtime.GOMAXPROCS(0)) {
+		koe := []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+		if metrics.Read(koe); koe[0].Value.Uint64() > 0 {
+			a.trykk.Store(&naa)
+		}
+	}
+	sist := a.trykk.Load()
+	return sist != nil && naa.Sub(*sist) < trykkHuskes
+}
 
 type helse struct {
 	Status string `json:"status"`

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -14,9 +15,12 @@ import (
 	"github.com/google/uuid"
 
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/levering"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut"
+	"knutepunkt/internal/svarut/svarinn"
 )
 
 var oppdater = flag.Bool("oppdater", false, "write docs/tilgang.md anew from the authorisation table")
@@ -78,6 +82,7 @@ func TestTabellHolder(t *testing.T) {
 
 	const orgnr, passord = "910753614", "et-passord-som-er-langt-nok-til-alt"
 	var integrasjon organisasjon.Integrasjon
+	var konto svarut.Konto
 	err = a.DB.Write(t.Context(), func(tx *store.Tx) error {
 		o, err := a.Org.OpprettOrganisasjon(t.Context(), tx, organisasjon.Organisasjon{Navn: "Testkommune", Type: "KOMMUNE"})
 		if err != nil {
@@ -87,9 +92,22 @@ func TestTabellHolder(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return a.Org.SettPassord(t.Context(), tx, integrasjon.ID, passord)
+		konto, err = a.SvarUt.OpprettKonto(t.Context(), tx, svarut.Konto{FiksOrgID: o.ID, Navn: "Testavsender", Kontakter: []string{"post@example.org"},
+			Adresse: levering.Adresse{Navn: "Testkommune", Orgnr: orgnr, Adresselinje1: "Gata 1", Postnummer: "0151", Poststed: "Oslo"}})
+		if err != nil {
+			return err
+		}
+		return errors.Join(a.Org.SettPassord(t.Context(), tx, integrasjon.ID, passord), a.SvarUt.SettPassord(t.Context(), tx, konto.ID, passord))
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	system, err := a.SvarInn.Opprett(t.Context(), auth.Caller{Slag: auth.Anonym}, svarinn.Ny{FiksOrgID: konto.FiksOrgID, Navn: "Testsystem",
+		Person: svarinn.Person{Fnr: "13889812345", Navn: "Kari Test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SvarInn.SettPassord(t.Context(), auth.Caller{Slag: auth.Person, Fnr: "13889812345", Niva: 4}, system.ID, passord); err != nil {
 		t.Fatal(err)
 	}
 	token := func(s string, err error) string {
@@ -108,17 +126,22 @@ func TestTabellHolder(t *testing.T) {
 		niva    int
 		token   string
 		passord string
+		basic   string // user name for HTTP Basic, with passord
 	}
 	alle := []hvem{
-		{"nobody", auth.Anonym, 0, "", ""},
-		{"a token that is none", 0, 0, "abc.def.ghi", passord},
-		{"a wrong password", 0, 0, maskin, passord + "x"},
-		{"another organisation's token", 0, 0, annenOrg, passord},
-		{"an integrasjon", auth.Integrasjon, 0, maskin, passord},
-		{"a citizen through an integrasjon", auth.IntegrasjonPerson, 4, borger, passord},
-		{"a citizen through an integrasjon, level 3", auth.IntegrasjonPerson, 3, lavt, passord},
-		{"a person", auth.Person, 4, borger, ""},
-		{"a person, level 3", auth.Person, 3, lavt, ""},
+		{"nobody", auth.Anonym, 0, "", "", ""},
+		{"a token that is none", 0, 0, "abc.def.ghi", passord, ""},
+		{"a wrong password", 0, 0, maskin, passord + "x", ""},
+		{"another organisation's token", 0, 0, annenOrg, passord, ""},
+		{"an integrasjon", auth.Integrasjon, 0, maskin, passord, ""},
+		{"a citizen through an integrasjon", auth.IntegrasjonPerson, 4, borger, passord, ""},
+		{"a citizen through an integrasjon, level 3", auth.IntegrasjonPerson, 3, lavt, passord, ""},
+		{"a person", auth.Person, 4, borger, "", ""},
+		{"a person, level 3", auth.Person, 3, lavt, "", ""},
+		{"a mottakersystem", auth.Mottakersystem, 0, "", passord, system.ID},
+		{"a mottakersystem, wrong password", 0, 0, "", passord + "x", system.ID},
+		{"an avsender", auth.Avsender, 0, "", passord, konto.Navn},
+		{"an avsender, wrong password", 0, 0, "", passord + "x", konto.Navn},
 	}
 	parameter := regexp.MustCompile(`\{[a-zA-Z.]+\}`)
 	provd := 0
@@ -135,7 +158,9 @@ func TestTabellHolder(t *testing.T) {
 			if h.token != "" {
 				r.Header.Set("Authorization", "bearer "+h.token)
 			}
-			if h.passord != "" {
+			if h.basic != "" {
+				r.SetBasicAuth(h.basic, h.passord)
+			} else if h.passord != "" {
 				r.Header.Set("IntegrasjonId", integrasjon.ID)
 				r.Header.Set("IntegrasjonPassord", h.passord)
 			}
@@ -143,6 +168,11 @@ func TestTabellHolder(t *testing.T) {
 			a.handler.ServeHTTP(w, r)
 			provd++
 			tg := rt.Tilgang
+			// Accounts and tokens log in at doors of their own: at the other one
+			// their credentials are no credentials.
+			if innlogging := h.slag & (auth.Mottakersystem | auth.Avsender); innlogging != tg.Slag&(auth.Mottakersystem|auth.Avsender) && h.slag != auth.Anonym {
+				h.slag = 0
+			}
 			switch {
 			case tg.Slag == auth.Anonym:
 				if w.Code == http.StatusUnauthorized || w.Code == http.StatusForbidden {

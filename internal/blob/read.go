@@ -32,39 +32,58 @@ func (s *Store) Open(ctx context.Context, id string, offset int64) (io.ReadClose
 	if err != nil {
 		return nil, fmt.Errorf("blob: opening %s: %w", id, err)
 	}
-	if offset < 0 || offset > size {
-		return nil, fmt.Errorf("blob: offset %d is outside the %d bytes of %s", offset, size, id)
-	}
 	key, err := s.ring.Open(keyContext(id, size), wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("blob: key of %s: %w", id, err)
 	}
-	if offset == size {
+	if isInline == 0 {
+		inline = nil
+	} else if inline == nil {
+		inline = []byte{}
+	}
+	return s.plain(ctx, content{id: id, key: key, size: size, inline: inline}, offset)
+}
+
+// content is what is needed to read a blob.
+type content struct {
+	id     string
+	key    []byte
+	size   int64
+	inline []byte // encrypted; nil when the backend has it
+}
+
+// plain reads a blob's plaintext from offset.
+func (s *Store) plain(ctx context.Context, c content, offset int64) (io.ReadCloser, error) {
+	if offset < 0 || offset > c.size {
+		return nil, fmt.Errorf("blob: offset %d is outside the %d bytes of %s", offset, c.size, c.id)
+	}
+	if offset == c.size {
 		return io.NopCloser(bytes.NewReader(nil)), nil
 	}
 	first := offset / pakkeKlar
 	if first >= maksPakker {
-		return nil, fmt.Errorf("blob: %s is too large", id)
+		return nil, fmt.Errorf("blob: %s is too large", c.id)
 	}
 	var source io.ReadCloser
-	if isInline == 1 {
-		source = io.NopCloser(bytes.NewReader(inline[min(int64(len(inline)), first*pakkeKodet):]))
-	} else if source, err = s.backend.Get(ctx, id, first*pakkeKodet); err != nil {
+	var err error
+	if c.inline != nil {
+		source = io.NopCloser(bytes.NewReader(c.inline[min(int64(len(c.inline)), first*pakkeKodet):]))
+	} else if source, err = s.backend.Get(ctx, c.id, first*pakkeKodet); err != nil {
 		if errors.Is(err, ErrIkkeFunnet) {
 			// Either it was deleted since we read the row, or the file was lost.
-			if _, e := s.Size(ctx, id); e == nil {
-				return nil, fmt.Errorf("blob: the content of %s is gone", id)
+			if _, e := s.Size(ctx, c.id); e == nil {
+				return nil, fmt.Errorf("blob: the content of %s is gone", c.id)
 			}
 			return nil, ErrIkkeFunnet
 		}
-		return nil, fmt.Errorf("blob: opening %s: %w", id, err)
+		return nil, fmt.Errorf("blob: opening %s: %w", c.id, err)
 	}
-	plain, err := sio.DecryptReader(source, dareConfig(key, uint32(first)))
+	plain, err := sio.DecryptReader(source, dareConfig(c.key, uint32(first)))
 	if err != nil {
 		_ = source.Close()
-		return nil, fmt.Errorf("blob: opening %s: %w", id, err)
+		return nil, fmt.Errorf("blob: opening %s: %w", c.id, err)
 	}
-	r := &reader{id: id, plain: plain, source: source, left: size - first*pakkeKlar}
+	r := &reader{id: c.id, plain: plain, source: source, left: c.size - first*pakkeKlar}
 	if _, err := io.CopyN(io.Discard, r, offset-first*pakkeKlar); err != nil {
 		_ = source.Close()
 		return nil, err

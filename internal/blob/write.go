@@ -165,6 +165,25 @@ func (w *Writer) Close() error {
 // Size is the number of plaintext bytes, valid after Close.
 func (w *Writer) Size() int64 { return w.size }
 
+// Open reads back what was written, from offset, after Close and before Commit
+// or Discard; as Store.Open does of a committed one.
+func (w *Writer) Open(ctx context.Context, offset int64) (io.ReadCloser, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	if !w.closed || w.spill == nil && w.buf == nil {
+		return nil, errors.New("blob: Open outside Close and Commit")
+	}
+	c := content{id: w.id, key: w.key, size: w.size}
+	if w.spill == nil {
+		c.inline = w.buf.Bytes()
+		if c.inline == nil {
+			c.inline = []byte{}
+		}
+	}
+	return w.s.plain(ctx, c, offset)
+}
+
 // Commit writes the blob's row in tx; the blob exists when tx commits.
 func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 	if w.err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/levering"
 )
 
 // The protocol that a fagsystem's Fiks IO konto must support, and its message
@@ -32,10 +33,13 @@ const (
 const typeSaksoppdatering = "no.nav.digisos.digisos.soker.v1"
 
 // Names of this room's sources in the delivery engine. The id of a søknad there
-// is its DigisosId, that of an ettersendelse a UUID of its own.
+// is its DigisosId, that of everything else a UUID of its own.
 const (
-	KildeSoknad        = "digisos.soknad"
-	KildeEttersendelse = "digisos.ettersendelse"
+	KildeSoknad             = "digisos.soknad"
+	KildeEttersendelse      = "digisos.ettersendelse"
+	KildeKlage              = "digisos.klage"
+	KildeKlageEttersendelse = "digisos.klage.ettersendelse"
+	KildeKlageTrekk         = "digisos.klage.trekk"
 )
 
 // Config are the room's settings; zero values give the defaults in the comments.
@@ -47,10 +51,13 @@ type Config struct {
 	// programs send them in their mock profile. For development only.
 	TillatUkryptert  bool
 	FiksIOFrist      time.Duration // for the fagsystem's receipt: 24 h
-	SvarUtFrist      time.Duration // for SvarUt's receipt: 30 days
 	MellomlagringTTL time.Duration // 30 days
 	Sakslevetid      time.Duration // after the last change of a case: 730 days
 	MaxForesporsel   int64         // bytes of one request: 6 GiB
+	// Avsender is who a forsendelse by SvarUt is from, and the return address of
+	// one on paper: NAV with its central postal address, since NAV sends in what
+	// is delivered here, and no local office's address is known.
+	Avsender levering.Adresse
 }
 
 func (c Config) medStandard() Config {
@@ -60,7 +67,11 @@ func (c Config) medStandard() Config {
 		}
 	}
 	std(&c.FiksIOFrist, 24*time.Hour)
-	std(&c.SvarUtFrist, 30*24*time.Hour)
+	if c.Avsender == (levering.Adresse{}) {
+		c.Avsender = levering.Adresse{
+			Navn: "NAV", Orgnr: "889640782", Adresselinje1: "Postboks 354", Postnummer: "8601", Poststed: "Mo i Rana",
+		}
+	}
 	std(&c.MellomlagringTTL, 30*24*time.Hour)
 	std(&c.Sakslevetid, 730*24*time.Hour)
 	if c.MaxForesporsel == 0 {
@@ -142,24 +153,39 @@ type Mellomlagret struct {
 type Historie struct {
 	State              string
 	Hendelsestidspunkt time.Time
-	ForsendelseID      string // of the søknad or ettersendelse it is about; "" for the case itself
+	ForsendelseID      string // of the søknad, ettersendelse or klage it is about; "" for the case itself
+	// Tekst is what the fagsystem wrote when it refused. It may hold personal data,
+	// is stored sealed, and is forgotten when the case is deleted.
+	Tekst string
 }
 
 // The states of §1.12 that this room writes.
 const (
-	AkseptertFiks               = "AKSEPTERT_FIKS"
-	AkseptertFiksEttersendelse  = "AKSEPTERT_FIKS_ETTERSENDELSE"
-	SendtFiksIO                 = "SENDT_FIKS_IO"
-	SendtSvarUt                 = "SENDT_SVARUT"
-	SendtFiksIOEttersendelse    = "SENDT_FIKS_IO_ETTERSENDELSE"
-	SendtSvarUtEttersendelse    = "SENDT_SVARUT_ETTERSENDELSE"
-	FeiletSvarUt                = "FEILET_SVARUT"
-	OpprettetSakKommune         = "OPPRETTET_SAK_KOMMUNE"
-	OppdatertSakKommune         = "OPPDATERT_SAK_KOMMUNE"
-	LastetOppFilerKommune       = "LASTET_OPP_FILER_KOMMUNE"
-	SlettetOppdateringerKommune = "SLETTET_OPPDATERINGER_KOMMUNE"
-	SlettetFilerKommune         = "SLETTET_FILER_KOMMUNE"
-	DigisosSlettetFeilet        = "DIGISOS_SLETTET_FEILET"
+	AkseptertFiks                   = "AKSEPTERT_FIKS"
+	AkseptertFiksEttersendelse      = "AKSEPTERT_FIKS_ETTERSENDELSE"
+	AkseptertFiksKlageEttersendelse = "AKSEPTERT_FIKS_KLAGE_ETTERSENDELSE"
+	AkseptertFiksTrekkKlage         = "AKSEPTERT_FIKS_TREKK_KLAGE"
+	SendtFiksIO                     = "SENDT_FIKS_IO"
+	SendtSvarUt                     = "SENDT_SVARUT"
+	SendtFiksIOEttersendelse        = "SENDT_FIKS_IO_ETTERSENDELSE"
+	SendtSvarUtEttersendelse        = "SENDT_SVARUT_ETTERSENDELSE"
+	SendtSvarUtKlage                = "SENDT_SVARUT_KLAGE"
+	SendtSvarUtKlageEttersendelse   = "SENDT_SVARUT_KLAGE_ETTERSENDELSE"
+	FeiletSvarUt                    = "FEILET_SVARUT"
+	OpprettetSakKommune             = "OPPRETTET_SAK_KOMMUNE"
+	OppdatertSakKommune             = "OPPDATERT_SAK_KOMMUNE"
+	LastetOppFilerKommune           = "LASTET_OPP_FILER_KOMMUNE"
+	SlettetOppdateringerKommune     = "SLETTET_OPPDATERINGER_KOMMUNE"
+	SlettetFilerKommune             = "SLETTET_FILER_KOMMUNE"
+	DigisosSlettetFeilet            = "DIGISOS_SLETTET_FEILET"
+)
+
+// States of ours, where §1.12 has none: a refusal (§5), a klage that was taken
+// in, and its withdrawal that was sent.
+const (
+	AvvistFagsystem       = "AVVIST_FAGSYSTEM"
+	AkseptertFiksKlage    = "AKSEPTERT_FIKS_KLAGE"
+	SendtSvarUtTrekkKlage = "SENDT_SVARUT_TREKK_KLAGE"
 )
 
 // Texts that clients parse: never change a letter (§0 points 2 and 3; «allerde» is theirs).

@@ -36,6 +36,11 @@ func (s *Service) Routes() []auth.Route {
 		{Pattern: "GET /digisos/api/v1/soknader/{digisosId}", Tilgang: innbygger, Handler: s.getSak},
 		{Pattern: "GET /digisos/api/v1/soknader/{digisosId}/dokumenter/{dokumentlagerId}", Tilgang: innbygger, Handler: s.getDokument},
 
+		{Pattern: "GET /digisos/klage/api/v1/klager", Tilgang: innbygger, Handler: s.getKlager},
+		{Pattern: "POST /digisos/klage/api/v1/{digisosId}/{navEksternRefId}/{klageId}/vedlegg", Tilgang: innbygger, Handler: tom(s.postKlagedel(KildeKlageEttersendelse))},
+		{Pattern: "POST /digisos/klage/api/v1/{digisosId}/{navEksternRefId}/{klageId}/trekk", Tilgang: innbygger, Handler: tom(s.postKlagedel(KildeKlageTrekk))},
+		{Pattern: "POST /digisos/klage/api/v1/{digisosId}/{navEksternRefId}/{klageId}/{vedtakId}", Tilgang: innbygger, Handler: tom(s.postKlagedel(KildeKlage))},
+
 		{Pattern: "GET /digisos/api/v1/nav/kommuner", Tilgang: nav, Handler: s.getKommuner},
 		{Pattern: "GET /digisos/api/v1/nav/kommuner/{kommunenummer}", Tilgang: nav, Handler: s.getKommune},
 		{Pattern: "POST /digisos/api/v1/nav/soknader/soknader", Tilgang: navLesing, Handler: s.postNavSaker},

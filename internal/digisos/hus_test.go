@@ -140,7 +140,7 @@ func byggHus(t testing.TB, g *grunntest.Grunn, cfg ...Config) *hus {
 	}
 	c.MellomlagringOrgID = orgNAV
 	h.s, err = NewService(Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.org,
-		Dokumentlager: h.dok, Levering: h.lev, FiksIO: h.fio, Audit: h.revisjon, Log: log}, c)
+		Dokumentlager: h.dok, Levering: h.lev, FiksIO: h.fio, Audit: h.revisjon, Mail: g.Mail, Log: log}, c)
 	must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: log}
 	must(t, auth.Guard(h.router, rettigheter{h}, rettigheter{h}, h.s.Routes()))

@@ -10,7 +10,6 @@ import (
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/jobs"
-	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
 )
 
@@ -133,13 +132,13 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 		if err != nil {
 			return err
 		}
-		for _, f := range l.forsendelser {
-			lev, err := s.Levering.ForKilde(ctx, tx, f.kilde(), f.ID)
+		for _, id := range l.sendinger() {
+			lev, _, err := s.Levering.Hent(ctx, tx, id)
 			if err != nil {
-				return fmt.Errorf("delivery of %s: %w", f.ID, err)
+				return fmt.Errorf("delivery of %s: %w", id, err)
 			}
-			if lev.Tilstand != levering.Bekreftet && lev.Tilstand != levering.Stoppet {
-				return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: forsendelse %s er ikke levert", f.ID)
+			if !lev.Ferdig() {
+				return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: forsendelse %s er ikke levert", id)
 			}
 		}
 		for _, id := range l.alleDokumenter() {
@@ -150,6 +149,8 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 		for _, q := range []string{
 			`DELETE FROM digisos_forsendelse WHERE sak_id = $1`,
 			`DELETE FROM digisos_fil WHERE sak_id = $1`,
+			`DELETE FROM digisos_klage WHERE sak_id = $1`,
+			`UPDATE digisos_historikk SET tekst = NULL WHERE sak_id = $1`,
 		} {
 			if _, err := tx.ExecContext(ctx, q, k.ID); err != nil {
 				return fmt.Errorf("deleting case %s: %w", k.ID, err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"knutepunkt/asice"
 	"knutepunkt/internal/digisos/filformat"
@@ -17,26 +18,27 @@ import (
 	"knutepunkt/internal/store"
 )
 
+// svarUtTilsyn is how often the wait for SvarUt is looked at. It ends only when
+// SvarUt has delivered: it keeps what it has, and has print as its last channel.
+const svarUtTilsyn = 24 * time.Hour
+
 // plan is how something for the municipality is delivered, by its present
 // configuration (§2.1).
 func (s *Service) plan(konf konfigurasjon) (p []levering.Steg) {
 	if konf.BrukerFiksIO {
 		p = append(p, levering.Steg{Kanal: levering.KanalFiksIO, Frist: s.cfg.FiksIOFrist})
 	}
-	return append(p, levering.Steg{Kanal: levering.KanalSvarUt, Frist: s.cfg.SvarUtFrist})
+	return append(p, s.svarUtPlan()...)
+}
+
+// svarUtPlan is SvarUt alone: for klager, which have no meldingstype (§2.2).
+func (s *Service) svarUtPlan() []levering.Steg {
+	return []levering.Steg{{Kanal: levering.KanalSvarUt, Frist: svarUtTilsyn, Ubegrenset: true}}
 }
 
 // kilde is this room as a source of the delivery engine, for søknader and
 // ettersendelser alike.
 type kilde struct{ s *Service }
-
-// kilde is the source's name for this kind of forsendelse.
-func (f forsendelse) kilde() string {
-	if f.Nr == 0 {
-		return KildeSoknad
-	}
-	return KildeEttersendelse
-}
 
 func (s *Service) hentForsendelse(ctx context.Context, q store.Queryer, id string) (forsendelse, error) {
 	fs, err := s.forsendelser(ctx, q, `id = $1`, id)
@@ -60,49 +62,65 @@ func (k kilde) Forsendelse(ctx context.Context, l levering.Levering, kanal strin
 	if err != nil {
 		return ut, err
 	}
-	metadata, err := s.metadata(ctx, sak, f, kanal)
+	var soknad *filformat.LeveranseID
+	if f.Nr > 0 {
+		if soknad, err = s.soknadLeveranse(ctx, sak); err != nil {
+			return ut, err
+		}
+	}
+	metadata, err := f.metadata(soknad, kanal)
 	if err != nil {
 		return ut, err
 	}
 	ut.EksternRef = sak.ID
-	if kanal == levering.KanalFiksIO {
-		if ut.FiksIO, err = s.fiksIO(ctx, sak, f); err != nil {
-			return ut, err
-		}
+	slag := slagAv(l.Kilde)
+	switch kanal {
+	case levering.KanalFiksIO:
+		ut.FiksIO, err = s.fiksIO(ctx, sak, f)
+	case levering.KanalSvarUt:
+		ut.Post, err = s.post(ctx, sak, f, slag, soknad)
 	}
-	ut.Filer = s.leveringsfiler(f, metadata, kanal)
-	return ut, nil
+	ut.Filer = s.leveringsfiler(f, slag, metadata, kanal)
+	return ut, err
 }
 
-// metadata makes forsendelseMetadata.json. ErrVent for an ettersendelse whose
-// søknad is not on its way by some channel yet.
-func (s *Service) metadata(ctx context.Context, sak sak, f forsendelse, kanal string) ([]byte, error) {
-	m := filformat.Metadata{EksternRef: f.NavEksternRefID, DigisosID: sak.ID}
-	if f.Nr == 0 {
-		b, err := m.Soknad()
+// soknadLeveranse is how the søknad of a case was sent; nil when there is none to
+// refer to: the municipality made the case, or the søknad came to its end by no
+// channel of the plan. ErrVent when it is not on its way yet.
+func (s *Service) soknadLeveranse(ctx context.Context, sak sak) (*filformat.LeveranseID, error) {
+	if !sak.NavEksternRefID.Valid {
+		return nil, nil
+	}
+	l, err := s.Levering.ForKilde(ctx, s.DB.Read(), KildeSoknad, sak.ID)
+	if err != nil {
+		return nil, fmt.Errorf("delivery of the søknad: %w", err)
+	}
+	switch {
+	case underveis(l) && (l.Kanal == levering.KanalFiksIO || l.Kanal == levering.KanalSvarUt):
+		return &filformat.LeveranseID{SendtKanal: l.Kanal, ID: l.LeveranseID}, nil
+	case l.Ferdig():
+		return nil, nil
+	}
+	return nil, fmt.Errorf("søknaden er ikke sendt ennå: %w", levering.ErrVent)
+}
+
+// underveis: a channel has it, or the receiver does.
+func underveis(l levering.Levering) bool {
+	return l.Tilstand == levering.Sendt || l.Tilstand == levering.Bekreftet
+}
+
+// metadata makes forsendelseMetadata.json. An ettersendelse with no søknad to
+// refer to goes by SvarUt, without the field (§2.2).
+func (f forsendelse) metadata(soknad *filformat.LeveranseID, kanal string) ([]byte, error) {
+	m := filformat.Metadata{EksternRef: f.NavEksternRefID, DigisosID: f.SakID, SoknadLeveranseID: soknad}
+	switch {
+	case f.Nr > 0 && soknad != nil:
+		b, err := m.Ettersendelse()
 		return b, umulig(kanal, err)
+	case f.Nr > 0 && kanal == levering.KanalFiksIO:
+		return nil, fmt.Errorf("saken har ingen søknad å vise til: %w", levering.ErrIkkeMulig)
 	}
-	if sak.NavEksternRefID.Valid {
-		l, err := s.Levering.ForKilde(ctx, s.DB.Read(), KildeSoknad, sak.ID)
-		if err != nil {
-			return nil, fmt.Errorf("delivery of the søknad: %w", err)
-		}
-		switch l.Tilstand {
-		case levering.Sendt, levering.Bekreftet:
-			m.SoknadLeveranseID = &filformat.LeveranseID{SendtKanal: l.Kanal, ID: l.LeveranseID}
-		case levering.Stoppet: // closed by a person: nothing to refer to, and nothing to wait for
-		default:
-			return nil, fmt.Errorf("søknaden er ikke sendt ennå: %w", levering.ErrVent)
-		}
-	}
-	if m.SoknadLeveranseID == nil {
-		// By SvarUt the file is sent without the field (§2.2).
-		if kanal == levering.KanalFiksIO {
-			return nil, fmt.Errorf("saken har ingen søknad å vise til: %w", levering.ErrIkkeMulig)
-		}
-		return m.Soknad()
-	}
-	b, err := m.Ettersendelse()
+	b, err := m.Soknad()
 	return b, umulig(kanal, err)
 }
 
@@ -179,39 +197,52 @@ func (s *Service) enhetsnummer(ctx context.Context, sak sak, f forsendelse) (str
 
 const (
 	navnSoknad   = "soknad.json"
+	navnKlage    = "klage.json"
 	navnVedlegg  = "vedlegg.json"
 	navnMetadata = "forsendelseMetadata.json"
 )
 
 // leveringsfiler lists what the receiver gets (§2.2), under the names that NAV
-// gave unless two are alike; vedlegg.json is not touched. By SvarUt the main
-// document comes before vedlegg.json, as the importers there were built for (§2.3).
-func (s *Service) leveringsfiler(f forsendelse, metadata []byte, kanal string) []levering.Fil {
-	filer := f.Innhold.filer()
-	navn := []string{navnVedlegg, navnMetadata, navnSoknad} // first, so that nobody else gets these names
-	for _, d := range filer {
-		navn = append(navn, d.Filnavn)
+// gave unless two are alike or the channel cannot take them; vedlegg.json is not
+// touched. By SvarUt the main document comes before vedlegg.json (§2.3).
+func (s *Service) leveringsfiler(f forsendelse, slag slag, metadata []byte, kanal string) []levering.Fil {
+	var filer []utskrift
+	if kanal == levering.KanalSvarUt {
+		filer = slag.tilSvarUt(f.Innhold)
+	} else {
+		for _, d := range f.Innhold.filer() {
+			filer = append(filer, utskrift{d, true})
+		}
 	}
-	navn = asice.UniqueNames(navn)[3:]
-	fil := func(navn, mimetype, id string) levering.Fil {
-		return levering.Fil{Navn: navn, Mimetype: mimetype, Apne: func(ctx context.Context) (io.ReadCloser, error) {
+	navn := []string{navnVedlegg, navnMetadata, navnSoknad, navnKlage} // first, so that nobody else gets these names
+	vaare := len(navn)
+	for _, d := range filer {
+		n := d.Filnavn
+		if kanal == levering.KanalSvarUt {
+			n = svarUtNavn(n)
+		}
+		navn = append(navn, n)
+	}
+	navn = asice.UniqueNames(navn)[vaare:]
+	fil := func(navn, mimetype, id string, skrives bool) levering.Fil {
+		return levering.Fil{Navn: navn, Mimetype: mimetype, UtenUtskrift: !skrives, Apne: func(ctx context.Context) (io.ReadCloser, error) {
 			r, _, err := s.Dokumentlager.Apne(ctx, id, 0)
 			return r, err
 		}}
 	}
 	var ut []levering.Fil
 	if f.MetadataID != "" {
-		ut = append(ut, fil(navnSoknad, "application/json", f.MetadataID))
+		ut = append(ut, fil(slag.json, "application/json", f.MetadataID, false))
 	}
 	vedlegg := len(ut)
 	for i, d := range filer {
-		ut = append(ut, fil(navn[i], mimetype(d.Mimetype), d.ID))
+		ut = append(ut, fil(navn[i], mimetype(d.Mimetype), d.ID, d.skrives))
 	}
 	if kanal == levering.KanalSvarUt {
 		vedlegg++
 	}
-	ut = slices.Insert(ut, min(vedlegg, len(ut)), fil(navnVedlegg, "application/json", f.VedleggID))
-	return append(ut, levering.Fil{Navn: navnMetadata, Mimetype: "application/json",
+	ut = slices.Insert(ut, min(vedlegg, len(ut)), fil(navnVedlegg, "application/json", f.VedleggID, false))
+	return append(ut, levering.Fil{Navn: navnMetadata, Mimetype: "application/json", UtenUtskrift: true,
 		Apne: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(metadata)), nil }})
 }
 
@@ -226,7 +257,7 @@ func (k kilde) Endret(ctx context.Context, tx *store.Tx, l levering.Levering) er
 	} else if err != nil {
 		return fmt.Errorf("finding forsendelse %s: %w", l.KildeID, err)
 	}
-	if tilstand := historikkTilstand(l); tilstand != "" {
+	if tilstand := slagAv(l.Kilde).tilstand(l); tilstand != "" {
 		if err := s.skrivHistorikk(ctx, tx, sakID, tilstand, l.KildeID); err != nil {
 			return err
 		}
@@ -247,44 +278,35 @@ func (k kilde) Endret(ctx context.Context, tx *store.Tx, l levering.Levering) er
 	if err != nil {
 		return fmt.Errorf("listing ettersendelser of %s: %w", sakID, err)
 	}
-	for _, id := range ventende {
-		e, err := s.Levering.ForKilde(ctx, tx, KildeEttersendelse, id)
+	return s.dytt(ctx, tx, ventende)
+}
+
+// dytt sends off what waited for another forsendelse. The id of a levering is that
+// of its forsendelse.
+func (s *Service) dytt(ctx context.Context, tx *store.Tx, ider []string) error {
+	for _, id := range ider {
+		l, _, err := s.Levering.Hent(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("delivery of ettersendelse %s: %w", id, err)
+			return fmt.Errorf("delivery of %s: %w", id, err)
 		}
-		if e.Tilstand != levering.IkkeSendt {
+		if l.Tilstand != levering.IkkeSendt {
 			continue
 		}
-		if err := s.Levering.Dytt(ctx, tx, e.ID); err != nil {
-			return fmt.Errorf("pushing ettersendelse %s: %w", id, err)
+		if err := s.Levering.Dytt(ctx, tx, id); err != nil {
+			return fmt.Errorf("pushing %s: %w", id, err)
 		}
 	}
 	return nil
 }
 
-// historikkTilstand is the wire's name of a transition; "" when it has none.
-func historikkTilstand(l levering.Levering) string {
-	ettersendelse := l.Kilde == KildeEttersendelse
-	velg := func(soknad, etter string) string {
-		if ettersendelse {
-			return etter
-		}
-		return soknad
-	}
-	switch {
-	case l.Tilstand == levering.Sendt && l.Kanal == levering.KanalFiksIO:
-		return velg(SendtFiksIO, SendtFiksIOEttersendelse)
-	case l.Tilstand == levering.Sendt && l.Kanal == levering.KanalSvarUt:
-		return velg(SendtSvarUt, SendtSvarUtEttersendelse)
-	case l.Tilstand == levering.SvarUtFeil:
-		return FeiletSvarUt
-	}
-	return ""
-}
-
 // Kontakter implements levering.Kilde.
 func (k kilde) Kontakter(ctx context.Context, l levering.Levering) ([]string, error) {
-	konf, err := k.s.lesKonfigurasjon(ctx, k.s.DB.Read(), "fiks_org_id", l.FiksOrgID)
+	return k.s.kontakter(ctx, k.s.DB.Read(), l.FiksOrgID)
+}
+
+// kontakter are a municipality's technical contacts.
+func (s *Service) kontakter(ctx context.Context, q store.Queryer, fiksOrgID string) ([]string, error) {
+	konf, err := s.lesKonfigurasjon(ctx, q, "fiks_org_id", fiksOrgID)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -298,14 +299,14 @@ func TestUnikeFilnavn(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		navn := rapid.SliceOf(rapid.OneOf(rapid.StringN(1, 20, 250), rapid.SampledFrom([]string{
-			"a.pdf", "A.PDF", "a-2.pdf", "a-3.pdf", "a", ".pdf", "vedlegg.json", "soknad.json", "forsendelseMetadata.json", "mimetype", "META-INF",
+			"a.pdf", "A.PDF", "a:b?.pdf", strings.Repeat("å", 127) + ".pdf", strings.Repeat("a", 250) + ".pdf", "a-2.pdf", "a-3.pdf", "a", ".pdf", "vedlegg.json", "soknad.json", "forsendelseMetadata.json", "mimetype", "META-INF",
 		}))).Draw(t, "navn")
 		f := forsendelse{MetadataID: "m", VedleggID: "v"}
 		for _, n := range navn {
 			f.Innhold.Vedlegg = append(f.Innhold.Vedlegg, dokument{Filnavn: n})
 		}
 		kanal := rapid.SampledFrom([]string{levering.KanalFiksIO, levering.KanalSvarUt}).Draw(t, "kanal")
-		filer := (&Service{}).leveringsfiler(f, nil, kanal)
+		filer := (&Service{}).leveringsfiler(f, slagAv(KildeSoknad), nil, kanal)
 		if len(filer) != len(navn)+3 {
 			t.Fatalf("%d files of %d", len(filer), len(navn))
 		}
@@ -314,10 +315,14 @@ func TestUnikeFilnavn(t *testing.T) {
 			if err := asice.CheckName(fil.Navn); err != nil || sett[strings.ToLower(fil.Navn)] {
 				t.Fatalf("%q is not fit: %v", fil.Navn, err)
 			}
+			if kanal == levering.KanalSvarUt && (strings.ContainsAny(fil.Navn, `*:"\/<>|?`) || utf8.RuneCountInString(fil.Navn) > 226) {
+				t.Fatalf("SvarUt refuses %q", fil.Navn)
+			}
 			sett[strings.ToLower(fil.Navn)], eksakt[fil.Navn] = true, true
 		}
 		for _, n := range append(navn, "vedlegg.json", "soknad.json", "forsendelseMetadata.json") {
-			if asice.CheckName(n) == nil && !sett[strings.ToLower(n)] {
+			egnet := asice.CheckName(n) == nil && (kanal == levering.KanalFiksIO || svarUtNavn(n) == n)
+			if egnet && !sett[strings.ToLower(n)] {
 				t.Fatalf("%q is gone", n)
 			}
 		}

@@ -248,7 +248,7 @@ func TestTilgangstabell(t *testing.T) {
 			slipper[rt.Pattern] = "admin Oslo"
 		case strings.Contains(p, "/v1/nav/"), strings.Contains(p, "/mellomlagring/"):
 			slipper[rt.Pattern] = "nav"
-		case strings.Contains(p, "/soknader/"):
+		case strings.Contains(p, "/soknader/"), strings.Contains(p, "/klage/"):
 			slipper[rt.Pattern] = "innbygger"
 		case strings.Contains(p, "/{fiksOrgId}/"):
 			slipper[rt.Pattern] = "fag Oslo"
@@ -256,7 +256,7 @@ func TestTilgangstabell(t *testing.T) {
 			t.Fatalf("no row for %s", rt.Pattern)
 		}
 	}
-	if len(slipper) != 30 {
+	if len(slipper) != 34 {
 		t.Errorf("%d routes", len(slipper))
 	}
 	for monster, lov := range slipper {
@@ -288,6 +288,7 @@ func TestRuting(t *testing.T) {
 	h := nyttHus(t)
 	for sti, monster := range map[string]string{
 		"GET /digisos/api/v1/soknader/soknader":              "[]",
+		"GET /digisos/klage/api/v1/klager":                   "[]",
 		"GET /digisos/api/v1/nav/kommuner":                   `[{"kommunenummer"`,
 		"GET /digisos/api/v1/mellomlagring/" + ukjentID:      "Ingenting er mellomlagret",
 		"POST /digisos/api/v1/soknader/dokumenter":           "dokumenter må være",
@@ -302,7 +303,7 @@ func TestRuting(t *testing.T) {
 		metode, p, _ := strings.Cut(sti, " ")
 		c := nav
 		switch {
-		case strings.Contains(p, "v1/soknader") && metode != "DELETE":
+		case (strings.Contains(p, "v1/soknader") || strings.Contains(p, "/klage/")) && metode != "DELETE":
 			c = innbygger(kari)
 		case strings.Contains(p, "konfigurasjon"):
 			c = adminOs

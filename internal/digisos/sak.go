@@ -19,6 +19,7 @@ type lest struct {
 	fnr          string
 	forsendelser []forsendelse
 	filer        []fil
+	klager       []klagedel // read by fyll only
 }
 
 // sakWire gives the case its wire form.
@@ -42,10 +43,7 @@ func (l lest) sakWire() DigisosSak {
 		if d.EttersendtInfoNAV == nil {
 			d.EttersendtInfoNAV = &EttersendtInfoNAV{}
 		}
-		d.EttersendtInfoNAV.Ettersendelser = append(d.EttersendtInfoNAV.Ettersendelser, Ettersendelse{
-			NavEksternRefID: f.NavEksternRefID, VedleggMetadata: f.VedleggID,
-			Vedlegg: infoer(f.Innhold.Vedlegg), TimestampSendt: ms(f.Sendt),
-		})
+		d.EttersendtInfoNAV.Ettersendelser = append(d.EttersendtInfoNAV.Ettersendelser, f.ettersendelse())
 	}
 	if l.OppdateringID != "" {
 		d.DigisosSoker = &DigisosSoker{
@@ -53,6 +51,14 @@ func (l lest) sakWire() DigisosSak {
 		}
 	}
 	return d
+}
+
+// ettersendelse is the wire form of one.
+func (f forsendelse) ettersendelse() Ettersendelse {
+	return Ettersendelse{
+		NavEksternRefID: f.NavEksternRefID, VedleggMetadata: f.VedleggID,
+		Vedlegg: infoer(f.Innhold.Vedlegg), TimestampSendt: ms(f.Sendt),
+	}
 }
 
 // dokumentInfo lists the fagsystem's files.
@@ -64,7 +70,8 @@ func (l lest) dokumentInfo() []DokumentInfo {
 	return ut
 }
 
-// jsonDokumenter are the ids of soknad.json, vedlegg.json and digisos-soker.json.
+// jsonDokumenter are the ids of soknad.json, vedlegg.json and digisos-soker.json;
+// those of klager are not among what NAV's staff may read (§1.7).
 func (l lest) jsonDokumenter() []string {
 	var ut []string
 	for _, f := range l.forsendelser {
@@ -90,6 +97,22 @@ func (l lest) alleDokumenter() []string {
 	for _, f := range l.filer {
 		ut = append(ut, f.DokumentlagerDokumentID)
 	}
+	for _, d := range l.klager {
+		ut = append(ut, d.dokumenter()...)
+	}
+	return ut
+}
+
+// sendinger are the ids of everything that NAV sent in, which are those of their
+// deliveries.
+func (l lest) sendinger() []string {
+	var ut []string
+	for _, f := range l.forsendelser {
+		ut = append(ut, f.ID)
+	}
+	for _, d := range l.klager {
+		ut = append(ut, d.ID)
+	}
 	return ut
 }
 
@@ -102,7 +125,10 @@ func (s *Service) fyll(ctx context.Context, q store.Queryer, k sak) (l lest, err
 	if l.forsendelser, err = s.forsendelser(ctx, q, `sak_id = $1`, k.ID); err != nil {
 		return l, err
 	}
-	l.filer, err = s.filer(ctx, q, `sak_id = $1`, k.ID)
+	if l.filer, err = s.filer(ctx, q, `sak_id = $1`, k.ID); err != nil {
+		return l, err
+	}
+	l.klager, err = s.klagedeler(ctx, q, `sak_id = $1`, k.ID)
 	return l, err
 }
 

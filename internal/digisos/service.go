@@ -34,7 +34,7 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "digisos", FS: migrations}
 }
 
-// Deps are the rooms below that this one stands on. All are required.
+// Deps are the rooms below that this one stands on. All but Mail are required.
 type Deps struct {
 	DB            *store.DB
 	Ring          *keys.Ring
@@ -45,7 +45,10 @@ type Deps struct {
 	Levering      *levering.Service
 	FiksIO        *fiksio.Service
 	Audit         *audit.Service
-	Log           *slog.Logger
+	// Mail tells a municipality's technical contacts that its fagsystem has refused
+	// something; nil: it is in the history and the log only.
+	Mail levering.Varsler
+	Log  *slog.Logger
 }
 
 // Service is Fiks Digisos with its rules.
@@ -71,6 +74,9 @@ func NewService(d Deps, cfg Config) (*Service, error) {
 	s := &Service{Deps: d, cfg: cfg.medStandard(), skjemaer: sk}
 	d.Levering.RegistrerKilde(KildeSoknad, kilde{s})
 	d.Levering.RegistrerKilde(KildeEttersendelse, kilde{s})
+	for _, k := range []string{KildeKlage, KildeKlageEttersendelse, KildeKlageTrekk} {
+		d.Levering.RegistrerKilde(k, klagekilde{s})
+	}
 	s.registrerPlikter()
 	return s, nil
 }
@@ -101,8 +107,10 @@ func (s *Service) sokerHash(fnr string) string { return s.Ring.Lookup("digisos.s
 // Places of sealed columns.
 func stedSoker(sakID string) string             { return "digisos.sak.soker:" + sakID }
 func stedForsendelse(id string) string          { return "digisos.forsendelse:" + id }
+func stedKlage(id string) string                { return "digisos.klage:" + id }
 func stedFil(dokumentID string) string          { return "digisos.fil:" + dokumentID }
 func stedMellomlagret(dokumentID string) string { return "digisos.mellomlagret:" + dokumentID }
+func stedHistorikk(sakID string) string         { return "digisos.historikk:" + sakID }
 func stedKonfigurasjon(fiksOrgID string) string { return "digisos.konfigurasjon:" + fiksOrgID }
 
 // eksponertFor gives the citizen the right to fetch a file in the browser

@@ -138,7 +138,7 @@ func (s *Service) taImotSoknad(ctx context.Context, konf konfigurasjon, n NySokn
 		if err != nil {
 			return err
 		}
-		f.Innhold = delOpp(filer)
+		f.Innhold = delOpp(filer, slagAv(KildeSoknad).hoved)
 		f.Innhold.Tilleggsinformasjon = tillegg
 		if n.MedMellomlagring {
 			mellom, err := s.taMellomlagring(ctx, tx, n.NavEksternRefID, konf.KontoID, n.Fnr)
@@ -150,7 +150,7 @@ func (s *Service) taImotSoknad(ctx context.Context, konf konfigurasjon, n NySokn
 		if _, err := s.settInnForsendelse(ctx, tx, f, true); err != nil {
 			return err
 		}
-		return s.fullfor(ctx, tx, k, f, s.plan(konf), n.Fnr, KildeSoknad, AkseptertFiks, "DIGISOS_SOKNAD_MOTTATT")
+		return s.fullfor(ctx, tx, k, f.ID, slagAv(KildeSoknad), s.plan(konf), n.Fnr)
 	})
 	if opptatt {
 		id, err := finnNavRef(ctx, s.DB.Read(), n.NavEksternRefID)
@@ -167,16 +167,16 @@ func (s *Service) taImotSoknad(ctx context.Context, konf konfigurasjon, n NySokn
 
 // fullfor writes what every accepted forsendelse gets: its delivery, history
 // and audit event.
-func (s *Service) fullfor(ctx context.Context, tx *store.Tx, k sak, f forsendelse, plan []levering.Steg, fnr, kilde, tilstand, handling string) error {
-	err := s.Levering.Opprett(ctx, tx, levering.Ny{ID: f.ID, Kilde: kilde, KildeID: f.ID, FiksOrgID: k.FiksOrgID, Plan: plan})
+func (s *Service) fullfor(ctx context.Context, tx *store.Tx, k sak, id string, slag slag, plan []levering.Steg, fnr string) error {
+	err := s.Levering.Opprett(ctx, tx, levering.Ny{ID: id, Kilde: slag.kilde, KildeID: id, FiksOrgID: k.FiksOrgID, Plan: plan})
 	if err != nil {
-		return fmt.Errorf("making the delivery of %s: %w", f.ID, err)
+		return fmt.Errorf("making the delivery of %s: %w", id, err)
 	}
-	if err := s.skrivHistorikk(ctx, tx, k.ID, tilstand, f.ID); err != nil {
+	if err := s.skrivHistorikk(ctx, tx, k.ID, slag.akseptert, id); err != nil {
 		return err
 	}
 	return s.logg(ctx, tx, audit.Hendelse{
-		Handling: handling, FiksOrg: k.FiksOrgID, Underressurs: k.ID, Gjelder: fnr, Payload: f.ID,
+		Handling: slag.handling, FiksOrg: k.FiksOrgID, Underressurs: k.ID, Gjelder: fnr, Payload: id,
 	})
 }
 
@@ -192,10 +192,10 @@ func lesTillegg(b []byte) (*Tilleggsinformasjon, error) {
 	return &t, nil
 }
 
-// delOpp finds the main document: the file called soknad.pdf in any case, else
-// the first. The others keep their order.
-func delOpp(filer []dokument) innhold {
-	i := max(0, slices.IndexFunc(filer, func(d dokument) bool { return strings.EqualFold(d.Filnavn, "soknad.pdf") }))
+// delOpp finds the main document: the file of that name in any case, else the
+// first. The others keep their order.
+func delOpp(filer []dokument, navn string) innhold {
+	i := max(0, slices.IndexFunc(filer, func(d dokument) bool { return strings.EqualFold(d.Filnavn, navn) }))
 	hoved := filer[i]
 	return innhold{Hoved: &hoved, Vedlegg: slices.Delete(slices.Clone(filer), i, i+1)}
 }
@@ -329,7 +329,7 @@ func (s *Service) TaImotEttersendelse(ctx context.Context, n NyEttersendelse) er
 		if err := s.rorSak(ctx, tx, k.ID, naa); err != nil {
 			return err
 		}
-		return s.fullfor(ctx, tx, k, f, s.plan(konf), n.Fnr, KildeEttersendelse, AkseptertFiksEttersendelse, "DIGISOS_ETTERSENDELSE_MOTTATT")
+		return s.fullfor(ctx, tx, k, f.ID, slagAv(KildeEttersendelse), s.plan(konf), n.Fnr)
 	})
 }
 

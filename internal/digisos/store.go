@@ -216,9 +216,21 @@ func (s *Service) rorSak(ctx context.Context, tx *store.Tx, id string, naa time.
 
 // skrivHistorikk appends a step of the case.
 func (s *Service) skrivHistorikk(ctx context.Context, tx *store.Tx, sakID, tilstand, forsendelseID string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO digisos_historikk (sak_id, nr, tilstand, tidspunkt, forsendelse_id)
-		VALUES ($1, (SELECT coalesce(max(nr), 0) + 1 FROM digisos_historikk WHERE sak_id = $1), $2, $3, $4)`,
-		sakID, tilstand, store.Micros(s.Klokke.Now()), forsendelseID)
+	return s.skrivHistorikkMed(ctx, tx, sakID, tilstand, forsendelseID, "")
+}
+
+// skrivHistorikkMed is skrivHistorikk with a text, which is sealed.
+func (s *Service) skrivHistorikkMed(ctx context.Context, tx *store.Tx, sakID, tilstand, forsendelseID, tekst string) error {
+	var forseglet []byte
+	if tekst != "" {
+		var err error
+		if forseglet, err = s.Ring.Seal(stedHistorikk(sakID), []byte(tekst)); err != nil {
+			return fmt.Errorf("sealing the history of %s: %w", sakID, err)
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO digisos_historikk (sak_id, nr, tilstand, tidspunkt, forsendelse_id, tekst)
+		VALUES ($1, (SELECT coalesce(max(nr), 0) + 1 FROM digisos_historikk WHERE sak_id = $1), $2, $3, $4, $5)`,
+		sakID, tilstand, store.Micros(s.Klokke.Now()), forsendelseID, forseglet)
 	if err != nil {
 		return fmt.Errorf("writing the history of %s: %w", sakID, err)
 	}
@@ -231,7 +243,7 @@ func (s *Service) Historikk(ctx context.Context, digisosID string) ([]Historie, 
 	if _, err := hentSak(ctx, s.DB.Read(), digisosID); err != nil {
 		return nil, err
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT tilstand, tidspunkt, forsendelse_id
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT tilstand, tidspunkt, forsendelse_id, tekst
 		FROM digisos_historikk WHERE sak_id = $1 ORDER BY nr`, digisosID)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history of %s: %w", digisosID, err)
@@ -241,10 +253,18 @@ func (s *Service) Historikk(ctx context.Context, digisosID string) ([]Historie, 
 	for rows.Next() {
 		var h Historie
 		var naar int64
-		if err := rows.Scan(&h.State, &naar, &h.ForsendelseID); err != nil {
+		var forseglet []byte
+		if err := rows.Scan(&h.State, &naar, &h.ForsendelseID, &forseglet); err != nil {
 			return nil, fmt.Errorf("reading the history of %s: %w", digisosID, err)
 		}
 		h.Hendelsestidspunkt = store.Time(naar)
+		if forseglet != nil {
+			tekst, err := s.Ring.Open(stedHistorikk(digisosID), forseglet)
+			if err != nil {
+				return nil, fmt.Errorf("history of %s: %w", digisosID, err)
+			}
+			h.Tekst = string(tekst)
+		}
 		ut = append(ut, h)
 	}
 	return ut, rows.Err()

@@ -23,6 +23,7 @@ import (
 	"knutepunkt/cms"
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/organisasjon"
@@ -399,6 +400,41 @@ func TestUtlopOgSletting(t *testing.T) {
 	}
 	if dok, blober := h.antall(t); dok != 3 || blober != 0 {
 		t.Errorf("%d documents and %d blobs: metadata stays, content goes", dok, blober)
+	}
+}
+
+// A document lands in a konto that is there and open, or nowhere.
+func TestKontoSomIkkeKanTaImot(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	for _, tt := range []struct {
+		navn  string
+		konto string
+		vil   feil.Kode
+	}{
+		{"ukjent", uuid.NewString(), feil.IkkeFunnet},
+		{"slettet", h.konto.ID, feil.Slettet},
+	} {
+		var id string
+		err := h.DB.Write(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.ExecContext(t.Context(), `UPDATE dokumentlager_kontoer SET slettet = 1`); err != nil {
+				return err
+			}
+			o, err := h.s.Motta(t.Context(), strings.NewReader("x"), false)
+			if err != nil {
+				return err
+			}
+			defer o.Forkast()
+			m, err := h.s.Lagre(t.Context(), tx, o, Metadata{KontoID: tt.konto, Dokumentnavn: "a.txt"})
+			id = m.ID
+			return err
+		})
+		if !feil.Er(err, tt.vil) {
+			t.Errorf("%s: %v", tt.navn, err)
+		}
+		if _, err := h.s.Metadata(t.Context(), id); !feil.Er(err, feil.IkkeFunnet) {
+			t.Errorf("%s: the document exists (%v)", tt.navn, err)
+		}
 	}
 }
 

@@ -50,6 +50,11 @@ type Opplasting struct {
 // Size is the number of plaintext bytes.
 func (o *Opplasting) Size() int64 { return o.w.Size() }
 
+// Apne reads back what was received, from offset, before Lagre or Forkast.
+func (o *Opplasting) Apne(ctx context.Context, offset int64) (io.ReadCloser, error) {
+	return o.w.Open(ctx, offset)
+}
+
 // Forkast throws the content away unless it was committed. Safe to defer.
 func (o *Opplasting) Forkast() { o.w.Discard() }
 
@@ -71,7 +76,8 @@ func (t *teller) Read(p []byte) (int, error) {
 // Motta streams one document from r into the at-rest form. When kryptert, r is
 // CMS EnvelopedData to the platform's dokumentlager key and is decrypted on the
 // way: feil.Ugyldig when it is not that, or is damaged. feil.ForStor above MaxStorrelse.
-func (s *Service) Motta(ctx context.Context, r io.Reader, kryptert bool) (*Opplasting, error) {
+// Each of tapp gets the plaintext as well, as it comes: a hash, say.
+func (s *Service) Motta(ctx context.Context, r io.Reader, kryptert bool, tapp ...io.Writer) (*Opplasting, error) {
 	inn := &teller{r: r}
 	var klart io.Reader = inn
 	if kryptert {
@@ -85,7 +91,7 @@ func (s *Service) Motta(ctx context.Context, r io.Reader, kryptert bool) (*Oppla
 		}
 	}
 	o := &Opplasting{w: s.blob.Create(ctx)}
-	if _, err := io.Copy(o.w, klart); err != nil {
+	if _, err := io.Copy(io.MultiWriter(append([]io.Writer{o.w}, tapp...)...), klart); err != nil {
 		o.Forkast()
 		return nil, mottaksfeil(err)
 	}
@@ -137,13 +143,6 @@ func mottaksfeil(err error) error {
 func (s *Service) Lagre(ctx context.Context, tx *store.Tx, o *Opplasting, m Metadata) (Metadata, error) {
 	if m.ID == "" {
 		m.ID = uuid.NewString()
-	}
-	konto, err := hentKonto(ctx, tx, m.KontoID)
-	if err != nil {
-		return m, err
-	}
-	if !konto.Slettet.IsZero() {
-		return m, feil.Ny(feil.Slettet, "Dokumentlager-kontoen er slettet")
 	}
 	m.Opprettet, m.Ukryptert, m.Kryptert = s.klokke.Now(), o.Size(), o.kryptert
 	if err := o.w.Commit(ctx, tx); err != nil {

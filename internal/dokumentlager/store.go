@@ -34,19 +34,27 @@ func sealContext(id string) string { return "dokument:" + id }
 const kolonner = `id, konto_id, blob_id, sikkerhetsniva, tilgjengelig_til, korrelasjonsid,
 	ikke_logg, ukryptert, kryptert, opprettet, slettet, privat`
 
+// settInn stores a document's row; feil.IkkeFunnet and feil.Slettet for its konto.
 func (s *Service) settInn(ctx context.Context, tx *store.Tx, m Metadata, blobID string) error {
 	forseglet, err := s.forsegl(m)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO dokumenter (`+kolonner+`)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`,
+	res, err := tx.ExecContext(ctx, `INSERT INTO dokumenter (`+kolonner+`)
+		SELECT $1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12
+		FROM dokumentlager_kontoer WHERE id = $2 AND slettet = 0`,
 		m.ID, m.KontoID, blobID, m.Sikkerhetsniva, store.Micros(m.TilgjengeligTil), m.Korrelasjonsid,
 		heltall(m.IkkeLoggNedlasting), m.Ukryptert, m.Kryptert, store.Micros(m.Opprettet), 0, forseglet)
 	if err != nil {
 		return fmt.Errorf("storing document %s: %w", m.ID, err)
 	}
-	return nil
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	if _, err := hentKonto(ctx, tx, m.KontoID); err != nil {
+		return err
+	}
+	return feil.Ny(feil.Slettet, "Dokumentlager-kontoen er slettet")
 }
 
 func (s *Service) forsegl(m Metadata) ([]byte, error) {

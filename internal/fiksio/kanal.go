@@ -21,6 +21,7 @@ import (
 type Kvitteringer interface {
 	Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (bool, error)
 	Feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID string, t levering.Tilstand, grunn string) (bool, error)
+	Avvist(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn, begrunnelse string) (bool, error)
 }
 
 // Kanal carries leveringer from the platform's own konto over Fiks IO, and reads
@@ -181,7 +182,7 @@ func (k *Kanal) svar(ctx context.Context, tx *store.Tx, m Melding) error {
 	glem := func(grunn string) error {
 		tx.OnCommit(func() {
 			k.s.Log.LogAttrs(context.Background(), slog.LevelWarn, "message to the platform ignored", slog.String("reason", grunn),
-				slog.String("meldingId", m.MeldingID), slog.String("type", m.Type), slog.String("avsenderKontoId", m.AvsenderKontoID), slog.String("svarTil", m.SvarPaMelding))
+				slog.String("meldingId", m.MeldingID), slog.String("type", kjentType(m.Type)), slog.String("avsenderKontoId", m.AvsenderKontoID), slog.String("svarTil", m.SvarPaMelding))
 		})
 		return nil
 	}
@@ -207,7 +208,8 @@ func (k *Kanal) svar(ctx context.Context, tx *store.Tx, m Melding) error {
 	case m.Type == sendt.ventetSvar:
 		kjent, err = k.kvitter.Bekreft(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding)
 	default:
-		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.IkkeSendt, "Mottakeren avviste meldingen med "+m.Type)
+		grunn, begrunnelse := k.avslag(ctx, tx, m)
+		kjent, err = k.kvitter.Avvist(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, grunn, begrunnelse)
 	}
 	if err != nil {
 		return err

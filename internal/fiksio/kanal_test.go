@@ -8,9 +8,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -19,6 +22,7 @@ import (
 	"knutepunkt/cms"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
+	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
@@ -32,6 +36,13 @@ type leverer struct {
 	fagsystem  Konto
 	forsendes  levering.Forsendelse
 	tilstander []levering.Tilstand
+	// begrunnelser are what refusals said, as the source heard it.
+	begrunnelser []string
+}
+
+func (l *leverer) Avvist(_ context.Context, _ *store.Tx, _ levering.Levering, begrunnelse string) error {
+	l.begrunnelser = append(l.begrunnelser, begrunnelse)
+	return nil
 }
 
 func (l *leverer) Forsendelse(context.Context, levering.Levering, string) (levering.Forsendelse, error) {
@@ -244,6 +255,101 @@ func TestKanalKanIkkeBrukes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a mottaker writes when it refuses may hold personal data. It reaches the
+// source and nothing else: the delivery has a sentence of ours, and neither the
+// database nor the log can be read.
+func TestKanalGirBegrunnelsenBareTilKilden(t *testing.T) {
+	t.Parallel()
+	const ord = "Hemmelig Nordmann 01870112345"
+	for _, test := range []struct {
+		navn, typ, fil, innhold string
+		grunn, begrunnelse      string
+	}{
+		{"feilmelding i JSON", ugyldigForesporsel[0], "feilmelding.json", `{"errorId":"1","feilmelding":"Søker ` + ord + ` finnes ikke","correlationId":"2"}`,
+			"Mottakeren avviste meldingen som ugyldig", "Søker " + ord + " finnes ikke"},
+		{"gammel skrivemåte, ren tekst", ugyldigForesporsel[1], "feil.txt", ord, "Mottakeren avviste meldingen som ugyldig", ord},
+		{"feil kvittering", "no.nav.digisos.ettersendelse.mottatt.v1", "x", ord,
+			"Mottakeren svarte med no.nav.digisos.ettersendelse.mottatt.v1, som ikke er kvitteringen på det den fikk", ord},
+		{"ukjent type med innhold i navnet", "avvist.Hemmelig.Nordmann.01870112345", "x", "fordi",
+			"Mottakeren svarte med en ukjent meldingstype", "avvist.Hemmelig.Nordmann.01870112345\nfordi"},
+		{"uten innhold", ugyldigForesporsel[0], "", "", "Mottakeren avviste meldingen som ugyldig", ""},
+		{"ikke tekst", ugyldigForesporsel[0], "x", "\xff\xfe", "Mottakeren avviste meldingen som ugyldig", ""},
+		{"større enn en begrunnelse kan være", ugyldigForesporsel[0], "x", strings.Repeat(ord, 10_000), "Mottakeren avviste meldingen som ugyldig", ""},
+	} {
+		t.Run(test.navn, func(t *testing.T) {
+			t.Parallel()
+			l := nyLeverer(t)
+			id := l.lever(t)
+			m := l.ko(t, l.fagsystem)[0]
+			var svar []byte
+			if test.fil != "" {
+				svar = pakk(t, fil(test.fil, test.innhold))
+			}
+			l.send(t, Utgaaende{AvsenderKontoID: l.fagsystem.ID, MottakerKontoID: l.plattform.ID, Type: test.typ, SvarPaMelding: m.MeldingID}, svar)
+			l.Frem(t, 0)
+			if d := cmp.Diff([]string{test.begrunnelse}, l.begrunnelser); d != "" {
+				t.Error(d)
+			}
+			_, historie, err := l.lev.Hent(t.Context(), l.Service.DB.Read(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h := historie[len(historie)-1]; h.Tilstand != levering.IkkeSendt || h.Grunn != test.grunn {
+				t.Errorf("%+v", h)
+			}
+			if n := len(l.ko(t, l.plattform)); n != 0 {
+				t.Errorf("%d messages left with the platform", n)
+			}
+			if strings.Contains(l.logg.String(), "Nordmann") {
+				t.Errorf("the log: %s", l.logg)
+			}
+			if !strings.Contains(test.typ, "Nordmann") { // a queue itself has its types in clear
+				ikkeLesbart(t, l.Dir, "Nordmann")
+			}
+		})
+	}
+}
+
+// ikkeLesbart searches the database files, with the log of what was removed.
+func ikkeLesbart(t *testing.T, dir, ord string) {
+	t.Helper()
+	filer, err := filepath.Glob(filepath.Join(dir, "knutepunkt.db*"))
+	if err != nil || len(filer) == 0 {
+		t.Fatal(filer, err)
+	}
+	for _, f := range filer {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte(ord)) {
+			t.Errorf("%q is readable in %s", ord, filepath.Base(f))
+		}
+	}
+}
+
+// pakk is a reply's payload, encrypted to the platform.
+func pakk(t *testing.T, filer ...levering.Fil) []byte {
+	t.Helper()
+	key, cert := grunntest.Plattformnokkel(t)
+	var b bytes.Buffer
+	if err := skrivPakke(t.Context(), &b, filer, cert, keys.Platformnokkel{Key: key, Certificate: cert}, grunntest.Start); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func FuzzFeilmelding(f *testing.F) {
+	for _, s := range []string{`{"feilmelding":"x"}`, `{"feilmelding":1}`, "ren tekst", "\xff", `"`, "a\x00b", strings.Repeat("å", maksBegrunnelse)} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s := feilmelding(b); len(s) > maksBegrunnelse || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+			t.Errorf("%q", s)
+		}
+	})
 }
 
 // A forsendelse that no container can hold is not tried again and again: the

@@ -109,6 +109,9 @@ func UnmarshalJSON(b []byte, v any) error {
 	if err == nil {
 		return nil
 	}
+	if f, ok := errors.AsType[*feil.Feil](err); ok { // of a type that reads itself
+		return f
+	}
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
 		return feil.Ny(feil.Ugyldig, "Ugyldig input: feltet %s har feil type", t.Field).Med(err)
 	}

@@ -2,9 +2,7 @@ package httpx
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -80,15 +78,10 @@ const (
 // discard it.
 func (o Opplasting) Les(r *http.Request) (Innhold, error) {
 	l := leser{o: o, inn: Innhold{JSON: map[string][]byte{}}}
-	value, ps := params(r.Header.Get("Content-Type"))
+	value, _ := params(r.Header.Get("Content-Type"))
 	wants415 := o.IkkeMultipart == int(feil.FeilMediatype) || o.IkkeMultipart == http.StatusUnsupportedMediaType
-	switch {
-	case value != "multipart/form-data" && wants415:
+	if value != "multipart/form-data" && wants415 {
 		return l.inn, feil.Ny(feil.FeilMediatype, "Forespørselen må være multipart/form-data")
-	case value != "multipart/form-data":
-		return l.inn, feil.Ny(feil.Ugyldig, "Forespørselen må være multipart/form-data")
-	case ps["boundary"] == "" || len(ps["boundary"]) > 200:
-		return l.inn, feil.Ny(feil.Ugyldig, "Content-Type mangler gyldig boundary")
 	}
 	if l.o.MaxJSON <= 0 {
 		l.o.MaxJSON = defaultMaxJSON
@@ -96,25 +89,18 @@ func (o Opplasting) Les(r *http.Request) (Innhold, error) {
 	if l.o.MaxFiler <= 0 {
 		l.o.MaxFiler = defaultMaxFiler
 	}
-	var src io.Reader = r.Body
-	if r.Body == nil {
-		src = strings.NewReader("")
+	var err error
+	if l.deler, err = LesDeler(r, o.MaxBytes); err != nil {
+		return l.inn, err
 	}
-	if o.MaxBytes > 0 {
-		src = &capped{r: src, max: o.MaxBytes, left: o.MaxBytes}
-	}
-	// The end of the body before the closing boundary is never a clean end: the
-	// multipart reader takes one inside a part's headers for it. The line break
-	// is for a closing boundary that came without.
-	l.src = &sticky{r: io.MultiReader(src, strings.NewReader("\r\n"), cut{})}
-	err := l.les(multipart.NewReader(l.src, ps["boundary"]))
+	err = l.les()
 	return l.inn, err
 }
 
 // leser is the state of one Les.
 type leser struct {
 	o     Opplasting
-	src   *sticky
+	deler *Deler
 	inn   Innhold
 	begun bool // the first pair has begun
 	metas []*metaDel
@@ -132,45 +118,34 @@ type filDel struct {
 	ref  any
 }
 
-func (l *leser) les(mr *multipart.Reader) error {
+func (l *leser) les() error {
 	for parts := 0; ; parts++ {
-		// Raw: the bytes are what was sent, whatever a transfer encoding claims.
-		l.src.limit(maxPartHeader)
-		p, err := mr.NextRawPart()
-		l.src.limit(0)
+		p, err := l.deler.Neste()
 		if err == io.EOF { // the closing boundary
 			break
 		}
 		if err != nil {
-			return l.readError(err)
+			return err
 		}
 		if parts >= 2*l.o.MaxFiler+len(l.o.JSON) {
 			return feil.Ny(feil.ForStor, "For mange deler i forespørselen (høyst %d filer)", l.o.MaxFiler)
 		}
-		d := parseDisposition(p.Header.Get("Content-Disposition"))
-		if !d.valid {
-			return feil.Ny(feil.Ugyldig, "En del mangler gyldig Content-Disposition")
-		}
-		del := l.jsonDel(d.name)
+		del := l.jsonDel(p.Navn)
 		switch {
 		case del != "" && !l.begun:
-			err = l.lesJSON(del, p)
-		case del != "" && !d.isFile:
+			err = l.lesJSON(del, p.Innhold)
+		case del != "" && !p.ErFil:
 			err = feil.Ny(feil.Ugyldig, "Delen %s må komme før filene", del)
-		case d.isFile:
+		case p.ErFil:
 			// Also a citizen's file that happens to be called as a JSON part.
 			l.begun = true
-			err = l.lesFil(d.filename, p)
+			err = l.lesFil(p.Filnavn, p.Innhold)
 		default:
 			l.begun = true
-			err = l.lesMetadata(d.name, p)
+			err = l.lesMetadata(p.Navn, p.Innhold)
 		}
 		if err != nil {
 			return err
-		}
-		// What Fil left unread; a cut body shows here or at the next part.
-		if _, err := io.Copy(io.Discard, p); err != nil {
-			return l.readError(err)
 		}
 	}
 	for _, del := range l.o.JSON {
@@ -202,7 +177,7 @@ func (l *leser) lesJSON(del string, p io.Reader) error {
 		return feil.Ny(feil.ForStor, "Delen %s er for stor", del)
 	}
 	if err != nil {
-		return l.readError(err)
+		return l.deler.lesefeil(err)
 	}
 	l.inn.JSON[del] = b
 	return nil
@@ -217,7 +192,7 @@ func (l *leser) lesMetadata(del string, p io.Reader) error {
 		return feil.Ny(feil.Ugyldig, "En del uten filnavn er verken kjent JSON-del eller metadata")
 	}
 	if err != nil {
-		return l.readError(err)
+		return l.deler.lesefeil(err)
 	}
 	var m struct {
 		Filnavn   *string `json:"filnavn"`
@@ -269,7 +244,7 @@ func (l *leser) lesFil(navn string, p io.Reader) error {
 		if err == nil {
 			l.inn.Filer = append(l.inn.Filer, ref)
 		}
-		return l.readError(part.err)
+		return l.deler.lesefeil(part.err)
 	}
 	if err != nil {
 		return err
@@ -303,19 +278,6 @@ func (l *leser) par() error {
 		}
 	}
 	return nil
-}
-
-// readError gives an error of the multipart reader its kind. What the body
-// itself reported says more than what multipart made of it.
-func (l *leser) readError(err error) error {
-	if l.src.err != nil {
-		err = l.src.err
-	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return bodyError(err)
-	}
-	return feil.Ny(feil.Ugyldig, "Forespørselen er ikke gyldig multipart/form-data, eller ble avbrutt").
-		Med(fmt.Errorf("reading multipart: %w", err))
 }
 
 var errPartHeader = errors.New("the headers of a part are above the size limit")

@@ -40,20 +40,21 @@ func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 	if l.Ferdig() || l.vedFrist() {
 		return nil // it has moved on
 	}
-	s.slippFram(ctx)
+	s.slippFram(ctx, l)
 	return s.send(ctx, l, jobb.Attempt)
 }
 
 const (
-	slippTid  = 250 * time.Millisecond // a hand-over waits for others at most
-	slippBlik = 5 * time.Millisecond   // between two looks
+	slippTid  = 30 * time.Second     // after it was made, a levering waits for others no more
+	slippBlik = 5 * time.Millisecond // between two looks
 )
 
 // slippFram lets requests that wait to be accepted go first. Packing costs more
 // processor time than anything else here; what is accepted can wait a moment,
 // what is not may be lost with its sender's patience.
-func (s *Service) slippFram(ctx context.Context) {
-	for t := time.Duration(0); t < slippTid && s.cfg.Opptatt(); t += slippBlik {
+func (s *Service) slippFram(ctx context.Context, l Levering) {
+	hoyst := slippTid - s.klokke.Now().Sub(l.Opprettet)
+	for t := time.Duration(0); t < hoyst && s.cfg.Opptatt(); t += slippBlik {
 		select {
 		case <-ctx.Done():
 			return

@@ -133,6 +133,15 @@ type Kilde interface {
 	Kontakter(ctx context.Context, l Levering) ([]string, error)
 }
 
+// Avslagskilde is a Kilde that keeps what a receiver wrote when it refused.
+type Avslagskilde interface {
+	// Avvist hears of a refusal in the transaction that records it, after Endret.
+	// l is the levering as it was when it was refused. begrunnelse is the
+	// receiver's own text ("" when it gave none); it may hold personal data, and
+	// the engine stores it nowhere.
+	Avvist(ctx context.Context, tx *store.Tx, l Levering, begrunnelse string) error
+}
+
 // Kanal carries a forsendelse towards its receiver.
 type Kanal interface {
 	Navn() string

@@ -501,15 +501,30 @@ func TestFristVenterIkkePaaSending(t *testing.T) {
 // Under pressure a hand-over lets requests go first, but not for ever.
 func TestSlipperAndreFram(t *testing.T) {
 	t.Parallel()
-	h := nyttHus(t, false)
-	spurt := 0
-	h.s.cfg.Opptatt = func() bool { spurt++; return true }
-	id := h.opprett(t)
-	h.kjor(t)
-	if l, _ := h.hent(t, id); l.Tilstand != Sendt {
-		t.Fatalf("never sent under pressure: %s", l.Tilstand)
-	}
-	if spurt < 2 {
-		t.Errorf("looked %d times whether others wait", spurt)
+	for _, tt := range []struct {
+		navn      string
+		alder     time.Duration
+		trykk     int // looks at which others wait
+		vilSporre int
+	}{
+		{"til trykket er over", 0, 3, 4},
+		{"men ikke lenger enn grensen", slippTid - 3*slippBlik, 1 << 30, 3},
+		{"og ikke etter den", slippTid, 1 << 30, 0},
+	} {
+		t.Run(tt.navn, func(t *testing.T) {
+			t.Parallel()
+			h := nyttHus(t, false)
+			spurt := 0
+			h.s.cfg.Opptatt = func() bool { spurt++; return spurt <= tt.trykk }
+			id := h.opprett(t)
+			h.Klokke.Sett(h.Klokke.Now().Add(tt.alder))
+			h.kjor(t)
+			if l, _ := h.hent(t, id); l.Tilstand != Sendt {
+				t.Fatalf("not sent: %s", l.Tilstand)
+			}
+			if spurt != tt.vilSporre {
+				t.Errorf("looked %d times whether others wait, want %d", spurt, tt.vilSporre)
+			}
+		})
 	}
 }

@@ -231,3 +231,62 @@ func TestVent(t *testing.T) {
 		t.Fatalf("after the wait: %+v", l)
 	}
 }
+
+// avslagskilde is a source that keeps what receivers write.
+type avslagskilde struct {
+	kilde
+	hort []string
+}
+
+func (k *avslagskilde) Avvist(_ context.Context, _ *store.Tx, l Levering, begrunnelse string) error {
+	k.hort = append(k.hort, l.LeveranseID+" "+string(l.Tilstand)+" "+begrunnelse)
+	return nil
+}
+
+// What a receiver wrote goes to the source once, with the levering as it was;
+// the engine keeps its own sentence only, and the plan goes on. A refusal of what
+// has moved on is heard by nobody, and a source that does not listen is no fault.
+func TestAvvistGirBegrunnelsenTilKilden(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, true)
+	k := &avslagskilde{}
+	h.s.RegistrerKilde("test", k)
+	id := h.opprett(t)
+	h.kjor(t)
+	forste := h.fiks.sett[0]
+	avvis := func() (ok bool) {
+		h.skriv(t, func(tx *store.Tx) (err error) {
+			ok, err = h.s.Avvist(t.Context(), tx, KanalFiksIO, forste, "avvist", "hemmelig")
+			return err
+		})
+		return ok
+	}
+	if !avvis() || avvis() {
+		t.Error("a refusal counts once")
+	}
+	h.kjor(t)
+	if avvis() {
+		t.Error("a refusal counts after another channel has taken over")
+	}
+	if d := cmp.Diff([]string{forste + " SENDT hemmelig"}, k.hort); d != "" {
+		t.Error(d)
+	}
+	l, historie := h.hent(t, id)
+	if l.Kanal != KanalSvarUt || l.Tilstand != Sendt || historie[2].Tilstand != IkkeSendt || historie[2].Grunn != "avvist" {
+		t.Errorf("%+v %+v", l, historie)
+	}
+
+	h.s.RegistrerKilde("test", h.kilde)
+	annen := h.opprett(t)
+	h.kjor(t)
+	h.skriv(t, func(tx *store.Tx) error {
+		ok, err := h.s.Avvist(t.Context(), tx, KanalFiksIO, h.fiks.sett[1], "avvist", "hemmelig")
+		if !ok {
+			t.Error("not recorded")
+		}
+		return err
+	})
+	if l, _ := h.hent(t, annen); l.Tilstand != IkkeSendt {
+		t.Errorf("%+v", l)
+	}
+}

@@ -343,21 +343,47 @@ func (s *Service) Innhold(ctx context.Context, id, kanal string) (Forsendelse, e
 
 // Feilet records that the channel gave up: t is TTLTidsavbrudd,
 // MaxRetriesavbrudd, SvarUtFeil, or IkkeSendt for a refusal by the receiver;
-// the plan goes on. False, with nothing changed, when the levering is not
-// waiting for that receipt (any more).
+// the plan goes on. grunn is stored in clear and shown to people: never what an
+// outsider wrote (see Avvist). False, with nothing changed, when the levering is
+// not waiting for that receipt (any more).
 func (s *Service) Feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID string, t Tilstand, grunn string) (bool, error) {
+	_, ok, err := s.feilet(ctx, tx, kanal, leveranseID, t, grunn)
+	return ok, err
+}
+
+// Avvist is Feilet for a refusal by the receiver (IkkeSendt), with the words it
+// gave. They may hold personal data: they go to the source (Avslagskilde) and
+// are not kept here.
+func (s *Service) Avvist(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn, begrunnelse string) (bool, error) {
+	l, ok, err := s.feilet(ctx, tx, kanal, leveranseID, IkkeSendt, grunn)
+	if err != nil || !ok {
+		return false, err
+	}
+	k, lytter := s.kilder[l.Kilde].(Avslagskilde)
+	if !lytter {
+		return true, nil
+	}
+	if err := k.Avvist(ctx, tx, l, begrunnelse); err != nil {
+		return false, fmt.Errorf("telling the source of the refusal of %s: %w", l.ID, err)
+	}
+	return true, nil
+}
+
+// feilet gives the levering as it was before.
+func (s *Service) feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID string, t Tilstand, grunn string) (Levering, bool, error) {
 	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
 	if err != nil || id == "" {
-		return false, err
+		return Levering{}, false, err
 	}
 	l, err := hent(ctx, tx, id)
 	if err != nil {
-		return false, err
+		return l, false, err
 	}
 	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
-		return false, nil
+		return l, false, nil
 	}
-	return true, s.videre(ctx, tx, &l, t, kanal, grunn)
+	naa := l
+	return l, true, s.videre(ctx, tx, &naa, t, kanal, grunn)
 }
 
 // Hent finds a levering with its history, oldest first; feil.IkkeFunnet.

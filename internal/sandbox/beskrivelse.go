@@ -125,7 +125,14 @@ func beskriv(base, host string, port, tlsPort int) Beskrivelse {
 		ut := Kommune{Kommunenummer: k.Nummer, Navn: k.Navn, FiksOrgID: k.orgID(), Organisasjonsnummer: k.Orgnr,
 			DigisosKanal: k.kanal(), Bydeler: []Bydel{},
 			Fagsystem: Fagsystem{Integrasjon: Integrasjon{k.Fagsystem, k.integrasjonID(), passord(k.Nummer)},
-				FiksIOKontoID: k.kontoID(), PrivateKey: k.keyFile(), Certificate: k.certFile()}}
+				FiksIOKontoID: k.kontoID(), PrivateKey: nokkelfil(k.Nummer).key(), Certificate: nokkelfil(k.Nummer).cert()}}
+		if k.harSvarInn() {
+			n := k.svarinnNokkel()
+			ut.Fagsystem.SvarInn = &SvarInn{k.mottakersystemID(), passord("svarinn-" + k.Nummer), n.key(), n.cert()}
+		}
+		if k.harSvarUt() {
+			ut.Fagsystem.SvarUt = &SvarUt{k.svarutKontoID(), k.svarutBruker(), passord("svarut-" + k.Nummer)}
+		}
 		for _, b := range k.Bydeler {
 			b.RessursID = fastID("bydel", k.Nummer+b.Bydelsnummer)
 			ut.Bydeler = append(ut.Bydeler, b)

@@ -8,8 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -159,20 +157,17 @@ func plattformnokler(ctx context.Context, dir string, master []byte, k klokke.Kl
 // skrivNokler lays the fagsystemer's keys and certificates in dir/keys.
 func skrivNokler(dir string) error {
 	for _, k := range kommuner {
-		n, err := lesNokkelpar(k.Nummer)
-		if err != nil {
+		if err := nokkelfil(k.Nummer).skriv(dir); err != nil {
 			return err
 		}
-		if err := errors.Join(os.WriteFile(filepath.Join(dir, k.keyFile()), n.keyPEM, 0o600),
-			os.WriteFile(filepath.Join(dir, k.certFile()), n.crt, 0o644)); err != nil {
-			return fmt.Errorf("sandbox: writing keys: %w", err)
+		if k.harSvarInn() {
+			if err := k.svarinnNokkel().skriv(dir); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return printNokkel.skriv(dir)
 }
-
-func (k kommune) keyFile() string  { return "keys/" + k.Nummer + ".key.pem" }
-func (k kommune) certFile() string { return "keys/" + k.Nummer + ".cert.pem" }
 
 // fro seeds the platform: what a sandbox has from the first start. It goes on
 // after an interrupted start, and changes nothing that was completed before,
@@ -189,6 +184,9 @@ func fro(ctx context.Context, a *app.App) error {
 	for _, k := range kommuner {
 		if err := froKommune(ctx, a, k); err != nil {
 			return fmt.Errorf("sandbox: seeding %s: %w", k.Navn, err)
+		}
+		if err := froSvarUt(ctx, a, k); err != nil {
+			return fmt.Errorf("sandbox: seeding SvarUt of %s: %w", k.Navn, err)
 		}
 	}
 	return nil
@@ -337,7 +335,11 @@ func (k kommune) konfigurasjon() digisos.KommuneKonfigurasjon {
 // kommune «fagsystem-<kommunenummer>», with the fagsystem's key, whose kid is the
 // kommunenummer. A certificate with an org.nr in its subject needs no client.
 func klienter() ([]utsteder.Klient, error) {
-	var ut []utsteder.Klient
+	plattform, err := plattformensKlient()
+	if err != nil {
+		return nil, err
+	}
+	ut := []utsteder.Klient{plattform}
 	for _, k := range kommuner {
 		n, err := lesNokkelpar(k.Nummer)
 		if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"knutepunkt/internal/auth"
-	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/svarut/print"
 )
 
 // routes are the sandbox's own endpoints; the issuers have theirs. All are open:
@@ -28,23 +28,13 @@ func (s *Sandbox) routes() []auth.Route {
 		{"DELETE /sandbox/faults", s.fjernFeil},
 		{"GET /sandbox/mail", s.hentMail},
 		{"GET /sandbox/spor/{digisosId}", s.spor},
-		{"GET /sandbox/print", ikkeBygget("print")},
-		{"POST /sandbox/print/{id}/levert", ikkeBygget("print")},
-		{"POST /sandbox/print/{id}/avvist", ikkeBygget("print")},
-		{"GET /sandbox/altinn", ikkeBygget("Altinn")},
-		{"POST /sandbox/altinn", ikkeBygget("Altinn")},
-		{"POST /sandbox/altinn/{id}/lest", ikkeBygget("Altinn")},
+		{"GET /sandbox/print", s.hentPrint},
+		{"POST /sandbox/print/{id}/levert", s.kvitterPrint(print.Levert)},
+		{"POST /sandbox/print/{id}/avvist", s.kvitterPrint(print.Avvist)},
 	} {
 		routes = append(routes, auth.Route{Pattern: r.pattern, Tilgang: alle, Handler: r.h, MaxBody: maksSandkasseJSON})
 	}
 	return routes
-}
-
-// ikkeBygget answers for a channel that this build does not have.
-func ikkeBygget(kanal string) httpx.Handler {
-	return func(http.ResponseWriter, *http.Request) error {
-		return feil.Ny(feil.IkkeBygget, "Kanalen %s finnes ikke i denne utgaven, så ingenting er sendt med den", kanal)
-	}
 }
 
 type epost struct {

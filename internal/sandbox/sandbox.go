@@ -25,6 +25,7 @@ import (
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/mail"
+	fakealtinn "knutepunkt/internal/sandbox/altinn"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
 )
@@ -164,6 +165,11 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 	if err := skrivNokler(dir); err != nil {
 		return nil, err
 	}
+	svarut, err := svarutOppsett(dir, base, "http://"+utad(httpLn))
+	if err != nil {
+		return nil, err
+	}
+	var altinnFeil error
 	s.App, err = app.New(ctx, app.Config{
 		Dir: dir, Master: master, HTTP: httpLn, AMQP: amqpLn, AMQPS: tls.NewListener(amqpsLn, tlsCfg),
 		BaseURL: base, Klokke: s.klokke, Tokenklokke: klokke.System{}, Log: cfg.Log, Utstedere: s.utsteder.Utstedere(),
@@ -172,11 +178,22 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 			return s.epost
 		},
 		EpostFra: "Knutepunkt sandkasse <ikke-svar@knutepunkt.test>", PlattformOrgID: orgPlattform, API: api.Services(),
-		Ruter:  func(*app.App) []auth.Route { return append(s.utsteder.Routes(), s.routes()...) },
+		SvarUt: svarut,
+		Ruter: func(a *app.App) []auth.Route {
+			ruter := append(s.utsteder.Routes(), s.routes()...)
+			var fake *fakealtinn.Altinn
+			if fake, altinnFeil = s.nyAltinn(a); altinnFeil != nil {
+				return ruter
+			}
+			return append(ruter, fake.Routes()...)
+		},
 		Omslag: s.feil.omslag, Klargjor: fro,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if altinnFeil != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: Altinn: %w", altinnFeil), s.App.DB.Close())
 	}
 	if err := s.beskrivelse.skriv(dir); err != nil {
 		return nil, errors.Join(err, s.App.DB.Close())

@@ -16,6 +16,7 @@ import (
 	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
+	"knutepunkt/internal/svarut"
 )
 
 // sporet is the trace of one case: ids, states and times, nothing personal.
@@ -40,6 +41,15 @@ type sporlevering struct {
 	NesteSteg string     `json:"nesteSteg"`
 	Frist     *time.Time `json:"frist,omitempty"`
 	Historikk []overgang `json:"historikk"`
+	// Status and Hendelser are of the forsendelse in SvarUt, where the levering is of one.
+	Status    string  `json:"status,omitempty"`
+	Hendelser []linje `json:"hendelser,omitempty"`
+}
+
+// linje is a line of a forsendelse's history, as its sender sees it.
+type linje struct {
+	Tid   time.Time `json:"tid"`
+	Tekst string    `json:"tekst"`
 }
 
 type overgang struct {
@@ -51,23 +61,31 @@ type overgang struct {
 
 // iOrd says the states in words, for the page.
 var iOrd = map[string]string{
-	digisos.AkseptertFiks:              "Søknaden er tatt imot og lagret",
-	digisos.AkseptertFiksEttersendelse: "Ettersendelsen er tatt imot og lagret",
-	digisos.SendtFiksIO:                "Søknaden er sendt til fagsystemet over Fiks IO",
-	digisos.SendtSvarUt:                "Søknaden er overlatt til SvarUt",
-	digisos.SendtFiksIOEttersendelse:   "Ettersendelsen er sendt til fagsystemet over Fiks IO",
-	digisos.SendtSvarUtEttersendelse:   "Ettersendelsen er overlatt til SvarUt",
-	digisos.FeiletSvarUt:               "SvarUt tok den ikke",
-	digisos.OpprettetSakKommune:        "Kommunen har opprettet saken",
-	digisos.OppdatertSakKommune:        "Kommunen har oppdatert saken",
-	digisos.LastetOppFilerKommune:      "Kommunen har lastet opp filer",
-	string(levering.IkkeSendt):         "Ikke sendt ennå",
-	string(levering.Sendt):             "Sendt, venter på kvittering",
-	string(levering.Bekreftet):         "Bekreftet av mottakeren",
-	string(levering.TTLTidsavbrudd):    "Fristen gikk ut",
-	string(levering.MaxRetriesavbrudd): "Oppgitt etter gjentatte forsøk",
-	string(levering.SvarUtFeil):        "SvarUt feilet",
-	string(levering.Stoppet):           "Avsluttet av en navngitt person",
+	digisos.AkseptertFiks:                   "Søknaden er tatt imot og lagret",
+	digisos.AkseptertFiksEttersendelse:      "Ettersendelsen er tatt imot og lagret",
+	digisos.SendtFiksIO:                     "Søknaden er sendt til fagsystemet over Fiks IO",
+	digisos.SendtSvarUt:                     "Søknaden er overlatt til SvarUt",
+	digisos.SendtFiksIOEttersendelse:        "Ettersendelsen er sendt til fagsystemet over Fiks IO",
+	digisos.SendtSvarUtEttersendelse:        "Ettersendelsen er overlatt til SvarUt",
+	digisos.FeiletSvarUt:                    "SvarUt tok den ikke",
+	digisos.AvvistFagsystem:                 "Fagsystemet avviste den",
+	digisos.AkseptertFiksKlage:              "Klagen er tatt imot og lagret",
+	digisos.SendtSvarUtKlage:                "Klagen er overlatt til SvarUt",
+	digisos.AkseptertFiksKlageEttersendelse: "Ettersendelsen til klagen er tatt imot og lagret",
+	digisos.SendtSvarUtKlageEttersendelse:   "Ettersendelsen til klagen er overlatt til SvarUt",
+	digisos.AkseptertFiksTrekkKlage:         "Trekket av klagen er tatt imot og lagret",
+	digisos.SendtSvarUtTrekkKlage:           "Trekket av klagen er overlatt til SvarUt",
+	digisos.OpprettetSakKommune:             "Kommunen har opprettet saken",
+	digisos.OppdatertSakKommune:             "Kommunen har oppdatert saken",
+	digisos.LastetOppFilerKommune:           "Kommunen har lastet opp filer",
+	string(levering.IkkeSendt):              "Ikke sendt ennå",
+	string(levering.Sendt):                  "Sendt, venter på kvittering",
+	string(levering.Bekreftet):              "Bekreftet av mottakeren",
+	string(levering.TTLTidsavbrudd):         "Fristen gikk ut",
+	string(levering.MaxRetriesavbrudd):      "Oppgitt etter gjentatte forsøk",
+	string(levering.SvarUtFeil):             "SvarUt feilet",
+	string(levering.Stoppet):                "Avsluttet av en navngitt person",
+	string(levering.IkkeLevert):             "Ikke levert; den siste kanalen var uten garanti",
 }
 
 //go:embed spor.html
@@ -108,39 +126,71 @@ func (s *Sandbox) hentSpor(ctx context.Context, id string) (sporet, error) {
 		return ut, err
 	}
 	type kilde struct{ navn, id string }
-	sett := map[kilde]bool{}
 	kilder := []kilde{{digisos.KildeSoknad, id}}
 	for _, h := range historie {
 		ut.Historikk = append(ut.Historikk, hendelse{h.Hendelsestidspunkt, h.State, h.ForsendelseID})
-		if h.ForsendelseID != "" {
-			kilder = append(kilder, kilde{digisos.KildeEttersendelse, h.ForsendelseID})
+		if h.ForsendelseID == "" {
+			continue
+		}
+		for _, navn := range []string{digisos.KildeEttersendelse, digisos.KildeKlage, digisos.KildeKlageEttersendelse, digisos.KildeKlageTrekk} {
+			kilder = append(kilder, kilde{navn, h.ForsendelseID})
 		}
 	}
-	for _, k := range kilder {
+	sett := map[kilde]bool{}
+	for len(kilder) > 0 {
+		k := kilder[0]
+		kilder = kilder[1:]
 		if sett[k] {
 			continue
 		}
 		sett[k] = true
-		l, err := s.App.Levering.ForKilde(ctx, s.App.DB.Read(), k.navn, k.id)
+		p, leveranseID, err := s.sporLevering(ctx, k.navn, k.id)
 		if feil.Er(err, feil.IkkeFunnet) {
 			continue // a case of the municipality's own has no delivery
 		}
 		if err != nil {
 			return ut, fmt.Errorf("reading the delivery: %w", err)
 		}
-		l, overganger, err := s.App.Levering.Hent(ctx, s.App.DB.Read(), l.ID)
-		if err != nil {
-			return ut, fmt.Errorf("reading the delivery: %w", err)
-		}
-		p := sporlevering{ID: l.ID, Kilde: l.Kilde, Tilstand: string(l.Tilstand), Kanal: l.Kanal, Alarm: l.Alarm,
-			NesteSteg: l.NesteSteg, Historikk: []overgang{}}
-		if !l.Frist.IsZero() {
-			p.Frist = &l.Frist
-		}
-		for _, o := range overganger {
-			p.Historikk = append(p.Historikk, overgang{o.Tidspunkt, string(o.Tilstand), o.Kanal, o.Grunn})
-		}
 		ut.Leveringer = append(ut.Leveringer, p)
+		if p.Kanal == levering.KanalSvarUt { // its forsendelse is told right after it
+			kilder = append([]kilde{{svarut.Kilde, leveranseID}}, kilder...)
+		}
 	}
 	return ut, nil
+}
+
+// sporLevering is the trace of one levering, and the channel's id of it.
+func (s *Sandbox) sporLevering(ctx context.Context, navn, id string) (p sporlevering, leveranseID string, err error) {
+	l, err := s.App.Levering.ForKilde(ctx, s.App.DB.Read(), navn, id)
+	if err != nil {
+		return p, "", err
+	}
+	l, overganger, err := s.App.Levering.Hent(ctx, s.App.DB.Read(), l.ID)
+	if err != nil {
+		return p, "", err
+	}
+	p = sporlevering{ID: l.ID, Kilde: l.Kilde, Tilstand: string(l.Tilstand), Kanal: l.Kanal, Alarm: l.Alarm,
+		NesteSteg: l.NesteSteg, Historikk: []overgang{}}
+	if !l.Frist.IsZero() {
+		p.Frist = &l.Frist
+	}
+	for _, o := range overganger {
+		p.Historikk = append(p.Historikk, overgang{o.Tidspunkt, string(o.Tilstand), o.Kanal, o.Grunn})
+	}
+	if navn != svarut.Kilde {
+		return p, l.LeveranseID, nil
+	}
+	f, err := s.App.SvarUt.Hent(ctx, id)
+	if err != nil {
+		return p, "", err
+	}
+	hendelser, err := s.App.SvarUt.Hendelser(ctx, id)
+	if err != nil {
+		return p, "", err
+	}
+	p.Status = string(f.Status)
+	for _, h := range hendelser {
+		p.Hendelser = append(p.Hendelser, linje{h.Tidspunkt, h.Tekst})
+	}
+	return p, l.LeveranseID, nil
 }

@@ -20,6 +20,10 @@ import (
 const (
 	maxBatch      = 256 // writes that share one commit at most
 	maxStatements = 512 // prepared statements kept per handle
+
+	// The write-ahead log is copied back after 32 MiB, not SQLite's 4 MiB, since
+	// rows of 300 kB would otherwise mean a checkpoint every dozen.
+	logPages = 8000
 )
 
 // ErrClosed is returned by Write after Close.
@@ -33,12 +37,15 @@ type DB struct {
 	writeDB *sql.DB
 	conn    *sql.Conn // the one writing connection, used by the commit loop only
 	stmts   statements
+	logDB   *sql.DB // copies the write-ahead log back, beside the commits
 	readDB  *sql.DB
 	reads   reader
 	path    string
 
 	requests chan *request
 	closing  chan struct{} // closed by Close: no new requests
+	pages    int           // written to the log since it was copied back; of the commit loop
+	copied   chan struct{} // the copying that runs beside the commits has ended; nil: none runs
 	done     chan struct{} // closed when the commit loop has ended
 	once     sync.Once
 	closeErr error
@@ -111,6 +118,11 @@ func (db *DB) open(ctx context.Context) (err error) {
 	}
 	db.stmts = statements{prepare: db.conn.PrepareContext}
 
+	if db.logDB, err = sql.Open("sqlite", db.writerDSN("FULL")); err != nil {
+		return err
+	}
+	db.logDB.SetMaxOpenConns(1)
+
 	db.readDB, err = sql.Open("sqlite", dsn(db.path, "",
 		"busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-2000)", "mmap_size(0)"))
 	if err != nil {
@@ -123,13 +135,13 @@ func (db *DB) open(ctx context.Context) (err error) {
 	return db.readDB.PingContext(ctx)
 }
 
-// writerDSN: the write-ahead log is copied back after 32 MiB, not SQLite's
-// 4 MiB, since rows of 300 kB would otherwise mean a checkpoint every dozen.
+// writerDSN: the commits copy the log back themselves only when that beside them
+// (copyBack) falls far behind.
 func (db *DB) writerDSN(synchronous string) string {
 	return dsn(db.path, "immediate",
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)",
 		"temp_store(MEMORY)", "cache_size(-8000)", "mmap_size(0)",
-		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)")
+		fmt.Sprintf("wal_autocheckpoint(%d)", 4*logPages), "journal_size_limit(67108864)")
 }
 
 // Close waits for the running commit and closes.
@@ -151,6 +163,9 @@ func (db *DB) closeHandles() error {
 	if db.conn != nil {
 		db.stmts.close()
 		errs = append(errs, db.conn.Close())
+	}
+	if db.logDB != nil {
+		errs = append(errs, db.logDB.Close())
 	}
 	if db.writeDB != nil {
 		errs = append(errs, db.writeDB.Close())

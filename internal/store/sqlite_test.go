@@ -3,6 +3,7 @@ package store_test
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -181,6 +182,42 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 // BenchmarkWrite: durable rows per second with so many writers at once.
+// The write-ahead log begins anew under steady writing, long before the commits
+// would copy it back themselves.
+func TestLogBeginsAnew(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "a.db")
+	db := open(t, path)
+	if err := db.Migrate(ctx, storetest.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	rounds := func() uint32 { // how often it has: https://sqlite.org/walformat.html, offset 12
+		f, err := os.Open(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var b [16]byte
+		if _, err := io.ReadFull(f, b[:]); err != nil {
+			t.Fatal(err)
+		}
+		return binary.BigEndian.Uint32(b[12:])
+	}
+	first, content := rounds(), make([]byte, 1<<20)
+	for i := range 100 {
+		if err := db.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO ting (id, n, innhold) VALUES ($1, 1, $2)`, fmt.Sprint(i), content)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if rounds() > first {
+			return
+		}
+	}
+	t.Error("100 MiB were written to a log that was never begun anew")
+}
+
 func BenchmarkWrite(b *testing.B) {
 	for _, c := range []struct{ writers, bytes int }{{1, 100}, {16, 100}, {64, 100}, {16, 300_000}} {
 		b.Run(fmt.Sprintf("writers=%d/bytes=%d", c.writers, c.bytes), func(b *testing.B) {

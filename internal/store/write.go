@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"runtime/debug"
+
+	"modernc.org/sqlite"
 )
 
 // request is one caller of Write on its way through the commit loop.
@@ -69,6 +71,11 @@ func (r reply) result() error {
 // them in one transaction, and answers them after its commit.
 func (db *DB) commitLoop() {
 	defer close(db.done)
+	defer func() {
+		if db.copied != nil {
+			<-db.copied
+		}
+	}()
 	batch := make([]*request, 0, maxBatch)
 	for {
 		batch = batch[:0]
@@ -93,6 +100,35 @@ func (db *DB) commitLoop() {
 			}
 		}
 		db.commit(batch)
+		db.copyBack()
+	}
+}
+
+// copyBack keeps the write-ahead log short. Copying it back takes as long as many
+// commits, so nearly all of it is done beside them; what they have written
+// meanwhile is copied between two of them, and the next begins the log anew.
+// Failures show at the commits: a log that is not copied back only grows.
+func (db *DB) copyBack() {
+	const checkpoint = "PRAGMA wal_checkpoint(PASSIVE)"
+	_ = db.conn.Raw(func(c any) error {
+		n, _, err := c.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
+		db.pages += n
+		return err
+	})
+	select {
+	case <-db.copied:
+		_ = db.exec(checkpoint)
+		db.pages, db.copied = 0, nil
+	default:
+		if db.pages < logPages || db.copied != nil {
+			return
+		}
+		copied := make(chan struct{})
+		db.copied = copied
+		go func() {
+			defer close(copied)
+			_, _ = db.logDB.ExecContext(context.Background(), checkpoint)
+		}()
 	}
 }
 

@@ -221,6 +221,7 @@ func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testin
 		"content of any size comes back, from any offset": testSizes,
 		"64 MiB pass through":                             testLarge,
 		"nothing is there before the commit":              testNotCommitted,
+		"a writer reads back before the commit":           testReadBack,
 		"a transaction that fails leaves nothing":         testRollback,
 		"discard is safe at any time":                     testDiscard,
 		"a backend that fails is an error":                testBackendFails,
@@ -256,6 +257,41 @@ type bench struct {
 	k       *klokke.Manuell
 	backend *counting
 	s       *blob.Store
+}
+
+func testReadBack(t *testing.T, b *bench) {
+	for _, n := range []int{0, 1, 64 << 10, 200_000, 3 << 20} {
+		want := random(n)
+		w := b.s.Create(t.Context())
+		if _, err := w.Open(t.Context(), 0); err == nil {
+			t.Fatal("read before it was closed")
+		}
+		if _, err := w.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, offset := range []int{0, n / 2, n} {
+			r, err := w.Open(t.Context(), int64(offset))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, want[offset:]) {
+				t.Errorf("%d bytes from %d: got %d (%v)", n, offset, len(got), err)
+			}
+		}
+		if err := b.db.Write(t.Context(), func(tx *store.Tx) error { return w.Commit(t.Context(), tx) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := b.s.Create(t.Context())
+	_ = w.Close()
+	w.Discard()
+	if _, err := w.Open(t.Context(), 0); err == nil {
+		t.Fatal("read after it was discarded")
+	}
 }
 
 // counting is a backend that can be made to fail and to damage what is read.

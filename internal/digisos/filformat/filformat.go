@@ -126,15 +126,36 @@ func (s *Skjemaer) Vedlegg(b []byte) (filnavn []string, err error) {
 		return nil, err
 	}
 	for _, v := range liste(m["vedlegg"]) {
-		vm, _ := v.(map[string]any)
-		for _, f := range liste(vm["filer"]) {
-			fm, _ := f.(map[string]any)
-			if n, ok := fm["filnavn"].(string); ok {
-				filnavn = append(filnavn, n)
-			}
-		}
+		filnavn = append(filnavn, filnavnI(v)...)
 	}
 	return filnavn, nil
+}
+
+// VedleggTilKlage is Vedlegg for the entries with that klageId; finnes tells
+// whether there is one.
+func (s *Skjemaer) VedleggTilKlage(b []byte, klageID string) (filnavn []string, finnes bool, err error) {
+	m, err := sjekk(s.vedlegg, "vedlegg.json", b)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, v := range liste(m["vedlegg"]) {
+		if strings.EqualFold(tekst(v, "klageId"), klageID) {
+			filnavn, finnes = append(filnavn, filnavnI(v)...), true
+		}
+	}
+	return filnavn, finnes, nil
+}
+
+// filnavnI are the file names of one entry.
+func filnavnI(vedlegg any) (ut []string) {
+	vm, _ := vedlegg.(map[string]any)
+	for _, f := range liste(vm["filer"]) {
+		fm, _ := f.(map[string]any)
+		if n, ok := fm["filnavn"].(string); ok {
+			ut = append(ut, n)
+		}
+	}
+	return ut
 }
 
 // DigisosSoker checks a digisos-soker.json and gives the ids of the
@@ -168,10 +189,22 @@ func (s *Skjemaer) DigisosSoker(b []byte) (filer []string, err error) {
 	return filer, nil
 }
 
+// Klage is what the platform itself reads of a klage.json.
+type Klage struct {
+	KlageID, VedtakID, DigisosID string
+	PersonIdentifikator          string // personIdentifikator.verdi
+}
+
 // Klage checks a klage.json. feil.Ugyldig names the first fault.
-func (s *Skjemaer) Klage(b []byte) error {
-	_, err := sjekk(s.klage, "klage.json", b)
-	return err
+func (s *Skjemaer) Klage(b []byte) (Klage, error) {
+	m, err := sjekk(s.klage, "klage.json", b)
+	if err != nil {
+		return Klage{}, err
+	}
+	return Klage{
+		KlageID: tekst(m, "klageId"), VedtakID: tekst(m, "vedtakId"), DigisosID: tekst(m, "digisosId"),
+		PersonIdentifikator: tekst(m, "personIdentifikator", "verdi"),
+	}, nil
 }
 
 func liste(v any) []any { l, _ := v.([]any); return l }

@@ -353,7 +353,8 @@ func FuzzSjekk(f *testing.F) {
 			func(b []byte) error { return f2(s.Soknad(b)) },
 			func(b []byte) error { return f2(s.Vedlegg(b)) },
 			func(b []byte) error { return f2(s.DigisosSoker(b)) },
-			s.Klage,
+			func(b []byte) error { return f2(s.Klage(b)) },
+			func(b []byte) error { _, _, err := s.VedleggTilKlage(b, "k"); return err },
 		} {
 			switch err := fn(b); {
 			case err == nil && !json.Valid(b):

@@ -11,7 +11,10 @@ import (
 type Metadata struct {
 	EksternRef        string       `json:"eksternRef"` // navEksternRefId of this forsendelse
 	DigisosID         string       `json:"digisosId"`
-	SoknadLeveranseID *LeveranseID `json:"soknadLeveranseId,omitempty"` // ettersendelse only
+	SoknadLeveranseID *LeveranseID `json:"soknadLeveranseId,omitempty"` // not with a søknad
+	// KlageID is NAV's id of the klage, with a klage and what belongs to it. No
+	// source has the field (§2.2 knows no klage); it joins the three together.
+	KlageID string `json:"klageId,omitempty"`
 }
 
 // LeveranseID is how the søknad of the case was delivered.
@@ -25,7 +28,7 @@ var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 // Soknad checks the metadata by the rules of no.nav.digisos.soknad.v1 and
 // encodes it.
 func (m Metadata) Soknad() ([]byte, error) {
-	if m.EksternRef == "" || !uuidForm.MatchString(m.DigisosID) || m.SoknadLeveranseID != nil {
+	if m.EksternRef == "" || !uuidForm.MatchString(m.DigisosID) || m.SoknadLeveranseID != nil || m.KlageID != "" {
 		return nil, fmt.Errorf("metadata of %q breaks the schema of soknad.v1", m.DigisosID)
 	}
 	return json.Marshal(m)
@@ -34,10 +37,22 @@ func (m Metadata) Soknad() ([]byte, error) {
 // Ettersendelse checks the metadata by the rules of
 // no.nav.digisos.ettersendelse.v1 and encodes it.
 func (m Metadata) Ettersendelse() ([]byte, error) {
-	l := m.SoknadLeveranseID
-	if m.EksternRef == "" || !uuidForm.MatchString(m.DigisosID) || l == nil ||
-		(l.SendtKanal != "FIKS_IO" && l.SendtKanal != "SVARUT") || !uuidForm.MatchString(l.ID) {
+	if m.EksternRef == "" || !uuidForm.MatchString(m.DigisosID) || m.KlageID != "" || !m.SoknadLeveranseID.gyldig() {
 		return nil, fmt.Errorf("metadata of %q breaks the schema of ettersendelse.v1", m.DigisosID)
 	}
 	return json.Marshal(m)
+}
+
+// Klage checks and encodes the metadata of a klage, of what is sent in to it
+// later, and of its withdrawal.
+func (m Metadata) Klage() ([]byte, error) {
+	if m.EksternRef == "" || !uuidForm.MatchString(m.DigisosID) || !uuidForm.MatchString(m.KlageID) ||
+		m.SoknadLeveranseID != nil && !m.SoknadLeveranseID.gyldig() {
+		return nil, fmt.Errorf("metadata of %q is not that of a klage", m.DigisosID)
+	}
+	return json.Marshal(m)
+}
+
+func (l *LeveranseID) gyldig() bool {
+	return l != nil && (l.SendtKanal == "FIKS_IO" || l.SendtKanal == "SVARUT") && uuidForm.MatchString(l.ID)
 }
