@@ -290,3 +290,24 @@ func TestAvvistGirBegrunnelsenTilKilden(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// What a person closes where a channel has it in hand is closed for good.
+func TestLukket(t *testing.T) {
+	t.Parallel()
+	h, id, kanaler := posthus(t, stegSvarInn, stegPrint)
+	l, _ := h.hent(t, id)
+	for _, want := range []bool{true, false} { // once
+		h.skriv(t, func(tx *store.Tx) error {
+			ok, err := h.s.Lukket(t.Context(), tx, KanalSvarInn, l.LeveranseID, "lukket for hånd")
+			if ok != want {
+				t.Errorf("%v, want %v", ok, want)
+			}
+			return err
+		})
+	}
+	h.fram(t, 1000*time.Hour)
+	l, hist := h.hent(t, id)
+	if l.Tilstand != Stoppet || l.Alarm || len(hist) != 3 || len(kanaler[KanalPrint].sett) != 0 {
+		t.Fatalf("%+v, history %+v", l, hist)
+	}
+}

@@ -496,5 +496,24 @@ func (s *Service) StoppTx(ctx context.Context, tx *store.Tx, id, av, grunn strin
 	return s.ferdig(ctx, tx, &l, Stoppet, l.Kanal, "stoppet av "+av+": "+grunn)
 }
 
+// Lukket records that a person has closed the item where the channel has it in
+// hand: it is closed here as well, and nothing more is tried. grunn says so and
+// names nobody. False when the levering is not waiting for that channel (any more).
+func (s *Service) Lukket(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn string) (bool, error) {
+	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	if err != nil || id == "" {
+		return false, err
+	}
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
+		return false, nil
+	}
+	l.Grunn = grunn
+	return true, s.ferdig(ctx, tx, &l, Stoppet, kanal, grunn)
+}
+
 // errUtdatert: the levering moved on while the channel was at work.
 var errUtdatert = errors.New("levering has moved on")

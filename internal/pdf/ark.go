@@ -33,16 +33,16 @@ const (
 )
 
 // ord are the fixed words in one language.
-type ord struct{ kode, dato, referanse, dokumenter, flere, side, datoform string }
+type ord struct{ kode, dato, referanse, dokumenter, utelatt, flere, side, datoform string }
 
 func (s Sprak) ord() ord {
 	switch s {
 	case Nynorsk:
-		return ord{"nn-NO", "Dato", "Referanse", "Dokument i brevet", "og %d til", "Side %d av %d", "02.01.2006"}
+		return ord{"nn-NO", "Dato", "Referanse", "Dokument i brevet", "Følgjer ikkje med på papir", "og %d til", "Side %d av %d", "02.01.2006"}
 	case Engelsk:
-		return ord{"en", "Date", "Reference", "Documents in this letter", "and %d more", "Page %d of %d", "2 January 2006"}
+		return ord{"en", "Date", "Reference", "Documents in this letter", "Not included on paper", "and %d more", "Page %d of %d", "2 January 2006"}
 	default:
-		return ord{"nb-NO", "Dato", "Referanse", "Dokumenter i brevet", "og %d til", "Side %d av %d", "02.01.2006"}
+		return ord{"nb-NO", "Dato", "Referanse", "Dokumenter i brevet", "Følger ikke med på papir", "og %d til", "Side %d av %d", "02.01.2006"}
 	}
 }
 

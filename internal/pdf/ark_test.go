@@ -22,6 +22,7 @@ func etBrev() Brev {
 		Dato:       time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC),
 		Referanse:  "2026/1234-5",
 		Dokumenter: []string{"Vedtak", "Orientering om klageadgang", "Giro"},
+		Utelatt:    []string{"lønnslipp.jpg"},
 	}
 }
 
@@ -73,7 +74,7 @@ func TestForside(t *testing.T) {
 		vindu  []string // words that must be seen in the window
 		utenom []string // words that must not be near it
 	}{
-		{"plain", etBrev(), []string{"Áile", "Kárášjohka", "Ŋuorjj", "Bjørg", "Åsæter", "9730"}, []string{"Vedtak", "Orientering", "2026/1234-5", "27.11.2026"}},
+		{"plain", etBrev(), []string{"Áile", "Kárášjohka", "Ŋuorjj", "Bjørg", "Åsæter", "9730"}, []string{"Vedtak", "Orientering", "2026/1234-5", "27.11.2026", "lønnslipp.jpg"}},
 		{"too much", langtBrev(), []string{"Stiftelsen", "Nord-Troms", "Lütjenbüttel-Çelik", "9790", "Kjøllefjord", "Sverige", "Returstad"}, []string{"Svært", "Dokument"}},
 		{"bare", Brev{Mottaker: Adresse{Navn: "Kari"}, Tittel: "Brev", Dato: etBrev().Dato, Sprak: Engelsk}, []string{"Kari"}, []string{"Brev", "November"}},
 	} {

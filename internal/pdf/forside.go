@@ -37,6 +37,7 @@ type Brev struct {
 	Dato       time.Time // in the zone that is to be shown
 	Referanse  string    // left out when empty
 	Dokumenter []string  // titles of what follows; left out when empty
+	Utelatt    []string  // what belongs to the letter and does not follow on paper; left out when empty
 	Sprak      Sprak
 }
 
@@ -172,21 +173,28 @@ func (a *ark) title(b Brev) {
 		a.line(marg, y, line)
 		y += a.step() * 0.92
 	}
-	if len(b.Dokumenter) == 0 {
-		return
+	y = a.list(y, a.ord.dokumenter, b.Dokumenter)
+	a.list(y, a.ord.utelatt, b.Utelatt)
+}
+
+// list sets a numbered list from y down, as far as there is room, and gives the
+// place below it.
+func (a *ark) list(y float64, heading string, entries []string) float64 {
+	if len(entries) == 0 || y > nederst-30 {
+		return y
 	}
 	y += 7
 	a.rule(marg, y, bredde)
 	y += 5
 	a.font("B", 10)
-	a.line(marg, y, a.ord.dokumenter)
+	a.line(marg, y, heading)
 	y += a.step() + 1.5
 	a.font("", 10)
-	for i, dok := range b.Dokumenter {
-		lines := a.wrap(a.clean(strings.Join(strings.Fields(dok), " ")), bredde-9)
+	for i, entry := range entries {
+		lines := a.wrap(a.clean(strings.Join(strings.Fields(entry), " ")), bredde-9)
 		if y+a.step()*float64(min(3, len(lines))+1) > nederst {
-			a.line(marg+9, y, fmt.Sprintf(a.ord.flere, len(b.Dokumenter)-i))
-			break
+			a.line(marg+9, y, fmt.Sprintf(a.ord.flere, len(entries)-i))
+			return nederst
 		}
 		a.grey(90)
 		a.line(marg, y, fmt.Sprintf("%d.", i+1))
@@ -200,4 +208,5 @@ func (a *ark) title(b Brev) {
 		}
 		y += 0.8
 	}
+	return y
 }

@@ -160,7 +160,7 @@ func (s *Service) settStatus(ctx context.Context, tx *store.Tx, t tilstand, stat
 	case Lest, Printet:
 		_, err = s.Levering.Bekreft(ctx, tx, levering.KanalSvarUt, t.id)
 	case ManueltHandtert:
-		_, err = s.Levering.Feilet(ctx, tx, levering.KanalSvarUt, t.id, levering.SvarUtFeil, "lukket for hånd i SvarUt")
+		_, err = s.Levering.Lukket(ctx, tx, levering.KanalSvarUt, t.id, "lukket for hånd i SvarUt")
 	case IkkeLevert, SendtDigitalt:
 		_, err = s.Levering.Feilet(ctx, tx, levering.KanalSvarUt, t.id, levering.SvarUtFeil, "SvarUt kunne ikke levere")
 	case Mottatt, Akseptert, KlarForMottak, Varslet, SendtPrint, Slettet:

@@ -269,7 +269,7 @@ func TestDigisosHorerUtfallet(t *testing.T) {
 		{"lest", []string{"kvitter SvarInn"}, levering.Bekreftet, ""},
 		{"printet", []string{"avslå", "vent til fristen", "printet"}, levering.Bekreftet, ""},
 		{"printet og så lest", []string{"avslå", "vent til fristen", "printet", "les i Altinn"}, levering.Bekreftet, ""},
-		{"lukket for hånd", []string{"lukk for hånd"}, levering.SvarUtFeil, "lukket for hånd i SvarUt"},
+		{"lukket for hånd", []string{"lukk for hånd"}, levering.Stoppet, "lukket for hånd i SvarUt"},
 		{"venter", nil, levering.Sendt, ""},
 	} {
 		t.Run(tt.navn, func(t *testing.T) {

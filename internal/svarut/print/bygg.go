@@ -70,7 +70,7 @@ func (k *Kanal) forbered(ctx context.Context, j Jobb, f levering.Forsendelse) (_
 		return nil, err
 	}
 	sider := 0
-	forside, err := k.forside(j, f.Post)
+	forside, err := k.forside(j, f)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,8 @@ func sendbar(a levering.Adresse) error {
 	return nil
 }
 
-// utskrift are the files that are printed, and their numbers in the forsendelse from 1.
+// utskrift are the files that are printed, and their numbers in the forsendelse
+// from 1. There may be none: then the cover tells what could not be printed.
 func utskrift(filer []levering.Fil) (ut []levering.Fil, nr []int, err error) {
 	for i, f := range filer {
 		if f.UtenUtskrift {
@@ -115,10 +116,27 @@ func utskrift(filer []levering.Fil) (ut []levering.Fil, nr []int, err error) {
 		}
 		ut, nr = append(ut, f), append(nr, i+1)
 	}
-	if len(ut) == 0 {
-		return nil, nil, fmt.Errorf("%w: forsendelsen har ingen filer som skal skrives ut", levering.ErrIkkeMulig)
-	}
 	return ut, nr, nil
+}
+
+// utelatt names what the receiver does not get on paper. JSON is the machine's
+// copy of what is printed.
+func utelatt(filer []levering.Fil) (ut []string) {
+	for _, f := range filer {
+		if typ, _, _ := mime.ParseMediaType(f.Mimetype); f.UtenUtskrift && typ != "application/json" {
+			ut = append(ut, f.Navn)
+		}
+	}
+	return ut
+}
+
+// retur is who the letter is from, and where it goes when it finds no receiver
+// (SvarUt contract §3.1).
+func retur(p levering.Post) levering.Adresse {
+	if p.SvarSendesTil != nil && !tom(p.SvarSendesTil.Poststed) {
+		return *p.SvarSendesTil
+	}
+	return p.Avsender
 }
 
 // erPDF goes by what the sender says; Sjekk reads.
@@ -138,14 +156,15 @@ func uskrivbar(hva string, err error) error {
 	return fmt.Errorf("%s: %w", hva, err)
 }
 
-func (k *Kanal) forside(j Jobb, p levering.Post) ([]byte, error) {
+func (k *Kanal) forside(j Jobb, f levering.Forsendelse) ([]byte, error) {
 	var b bytes.Buffer
+	p := f.Post
 	tittel := p.Tittel
 	if tom(tittel) {
 		tittel = "Brev"
 	}
-	err := pdf.Forside(&b, pdf.Brev{Mottaker: forsideAdresse(p.Mottaker), Retur: forsideAdresse(p.Avsender), Tittel: tittel,
-		Dato: klokke.Oslo(k.Klokke.Now()), Referanse: j.ForsendelseID})
+	err := pdf.Forside(&b, pdf.Brev{Mottaker: forsideAdresse(p.Mottaker), Retur: forsideAdresse(retur(p)), Tittel: tittel,
+		Dato: klokke.Oslo(k.Klokke.Now()), Referanse: j.ForsendelseID, Utelatt: utelatt(f.Filer)})
 	if err != nil {
 		return nil, fmt.Errorf("making a cover page: %w", err)
 	}
@@ -176,7 +195,7 @@ func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Fo
 		return fmt.Errorf("naming the letter: %w", err)
 	}
 	fil, err := jobbfil{JobbID: j.ID, ForsendelseID: j.ForsendelseID, Kilde: j.Kilde, Opprettet: j.Opprettet,
-		Mottaker: j.Mottaker, Returadresse: tilAdresse(f.Post.Avsender), Tosidig: b.tosidig, Farger: f.Post.Farger,
+		Mottaker: j.Mottaker, Returadresse: tilAdresse(retur(f.Post)), Tosidig: b.tosidig, Farger: f.Post.Farger,
 		GiroarkSider: res.Giroark, AntallSider: res.Sider, Konteringskode: ellerNil(f.Post.Konteringskode), SHA256: sum,
 	}.encode(k.cfg.Sertifikat)
 	if err != nil {

@@ -324,6 +324,24 @@ func TestEnsidig(t *testing.T) {
 	}
 }
 
+// What has nothing to print is a letter all the same: its cover names what the
+// receiver has to ask for. The answer goes to where the sender says.
+func TestBareForside(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.brev.Filer[0].UtenUtskrift = true
+	h.brev.Post.SvarSendesTil = &levering.Adresse{Navn: "Postmottaket", Adresselinje1: "Postboks 1", Postnummer: "0101", Poststed: "Oslo"}
+	h.opprett(t)
+	h.kjor(t)
+	if j := h.hentEn(t); j.AntallSider != 1 || j.Returadresse.Navn != "Postmottaket" {
+		t.Errorf("%+v", j.jobbfil)
+	}
+	json := fil("soknad.json", nil, func(f *levering.Fil) { f.UtenUtskrift, f.Mimetype = true, "application/json" })
+	if got := utelatt(append(h.brev.Filer, json)); !slices.Equal(got, []string{h.brev.Filer[0].Navn}) {
+		t.Errorf("left out: %v", got)
+	}
+}
+
 // What cannot be printed is refused at once, with a reason that names nobody.
 func TestIkkeMulig(t *testing.T) {
 	t.Parallel()
@@ -333,8 +351,6 @@ func TestIkkeMulig(t *testing.T) {
 		grunn string
 	}{
 		{"bilde", func(f *levering.Forsendelse) { f.Filer[0].Mimetype = "image/png; name=kari.png" }, "fil 1 er ikke PDF"},
-		{"ingen filer", func(f *levering.Forsendelse) { f.Filer = nil }, "ingen filer som skal skrives ut"},
-		{"ingen til utskrift", func(f *levering.Forsendelse) { f.Filer[0].UtenUtskrift = true }, "ingen filer som skal skrives ut"},
 		{"ikke PDF likevel", func(f *levering.Forsendelse) {
 			f.Filer = append([]levering.Fil{fil("x", nil, func(f *levering.Fil) { f.UtenUtskrift = true })}, fil("y.pdf", []byte("Kari Nordmann")))
 		}, "fil 2: filen er ikke en PDF"},

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
 )
 
@@ -58,7 +59,7 @@ func FuzzAdresser(f *testing.F) {
 }
 
 func FuzzLesSertifikat(f *testing.F) {
-	_, c := nokkelpar()
+	_, c := grunntest.Plattformnokkel(f)
 	f.Add(pemAv(c))
 	f.Add(c.Raw)
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))

@@ -65,7 +65,7 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 			skilletegn = ","
 		}
 		antall += len(bunke)
-		if len(bunke) < listeBunke || antall >= s.cfg.MaksListe {
+		if len(bunke) < listeBunke {
 			break
 		}
 		if bunke, err = koEtter(ctx, s.DB.Read(), system(r), etter, min(listeBunke, s.cfg.MaksListe-antall)); err != nil {
@@ -85,7 +85,7 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 func (s *Service) lastNed(w http.ResponseWriter, r *http.Request) error {
 	n, err := s.hent(r.Context(), system(r), r.PathValue("forsendelseId"))
 	if feil.Er(err, feil.Utilgjengelig) {
-		w.Header().Set("Retry-After", "900") // s: the interval at which receivers are told to ask
+		w.Header().Set("Retry-After", "60")
 	}
 	if err != nil {
 		return err

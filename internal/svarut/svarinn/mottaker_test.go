@@ -1,14 +1,14 @@
 package svarinn
 
 import (
-	"archive/zip"
-	"bytes"
+	cmpstd "cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"knutepunkt/cms"
-	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
@@ -213,6 +211,25 @@ func TestUtfall(t *testing.T) {
 	}
 }
 
+// A second acknowledgement is no event.
+func TestKvittertToGanger(t *testing.T) {
+	t.Parallel()
+	h := medSystemer(t)
+	id := h.lever(t, brev(byNr))
+	for range 2 {
+		if s := h.kall(t, systemBy, "POST", stiKvitter+id, ""); s.status != 200 {
+			t.Fatal(s)
+		}
+	}
+	hs, err := h.s.Hendelser(t.Context(), kari, systemBy, id)
+	if err != nil || len(hs) != 2 || hs[1].Slag != "KVITTERT" {
+		t.Errorf("history: %v %v", hs, err)
+	}
+	if want := []levering.Tilstand{levering.IkkeSendt, levering.Sendt, levering.Bekreftet}; !slices.Equal(h.kilde.tilstander[max(0, len(h.kilde.tilstander)-2):], want[1:]) {
+		t.Errorf("the source heard of %v", h.kilde.tilstander)
+	}
+}
+
 // What the receiver says of a failure is for the sender's log, once, and in clear
 // nowhere else.
 func TestFeilmeldingTilAvsenderensLogg(t *testing.T) {
@@ -299,240 +316,38 @@ func TestKvitterTarAlt(t *testing.T) {
 	}
 }
 
-// pakkUt decrypts a download and gives its files in order.
-func pakkUt(t testing.TB, kropp string, noekler ...cms.Key) (navn, innhold []string) {
-	t.Helper()
-	r, err := cms.NewReader(strings.NewReader(kropp), noekler...)
-	must(t, err)
-	b, err := io.ReadAll(r)
-	must(t, err)
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	must(t, err)
-	for _, f := range z.File {
-		r, err := f.Open()
-		must(t, err)
-		b, err := io.ReadAll(r)
-		must(t, err)
-		navn, innhold = append(navn, f.Name), append(innhold, string(b))
-		if f.Method == zip.Store && f.Flags&0x8 != 0 {
-			t.Errorf("%s is stored with a data descriptor, which Java refuses", f.Name)
-		}
-	}
-	return navn, innhold
-}
-
-func TestNedlasting(t *testing.T) {
-	t.Parallel()
-	h := medSystemer(t)
-	f := brev(byNr)
-	ukjent := fil("uten sum.txt", "text/plain", strings.Repeat("innhold ", 50_000))
-	ukjent.SHA256, ukjent.Storrelse = "", 0
-	f.Filer = append(f.Filer, ukjent, fil("tom.txt", "text/plain", ""), fil("SOKNAD.json", "application/json", "en til"), fil("mappe/../fil.txt", "text/plain", "flat"))
-	id := h.lever(t, f)
-	s := h.kall(t, systemBy, "GET", stiHent+id, "", "Accept-Encoding", "gzip", "Range", "bytes=0-9")
-	if s.status != 200 || s.hode.Get("Content-Type") != "application/zip" || s.hode.Get("Content-Encoding") != "" ||
-		s.hode.Get("Content-Disposition") != `attachment; filename="dokumenter-`+id[:8]+`.zip"` {
-		t.Fatalf("%d %v", s.status, s.hode)
-	}
-	if !strings.HasPrefix(s.kropp, "\x30\x80") {
-		t.Errorf("it begins with % x, not with a BER sequence of indefinite length", s.kropp[:2])
-	}
-	k, c := nokkelpar()
-	navn, innhold := pakkUt(t, s.kropp, cms.Key{Private: k, Certificate: c})
-	if diff := cmp.Diff([]string{"soknad.json", "Søknad æøå.pdf", "uten sum.txt", "tom.txt", "SOKNAD (2).json", "mappe_.._fil.txt"}, navn); diff != "" {
-		t.Errorf("names (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{`{"a":1}`, "%PDF-1.7 innhold", strings.Repeat("innhold ", 50_000), "", "en til", "flat"}, innhold); diff != "" {
-		t.Errorf("contents (-want +got):\n%s", diff)
-	}
-	var liste []struct {
-		Filmetadata []struct{ Filnavn, Mimetype string }
-	}
-	must(t, json.Unmarshal([]byte(h.kall(t, systemBy, "GET", stiListe, "").kropp), &liste))
-	for i, m := range liste[0].Filmetadata {
-		if m.Filnavn != navn[i] {
-			t.Errorf("file %d is %q in the list and %q in the zip", i+1, m.Filnavn, navn[i])
-		}
-	}
-	if s := h.kall(t, systemBy, "HEAD", stiHent+id, ""); s.status != 200 || s.hode.Get("Content-Disposition") == "" || s.kropp != "" {
-		t.Errorf("HEAD: %d %v", s.status, s.hode)
-	}
-	if s := h.kall(t, systemBy, "HEAD", stiListe, ""); s.status != 200 || s.kropp != "" {
-		t.Errorf("HEAD of the list: %d", s.status)
-	}
-}
-
-// A certificate that is missing, comes, and is changed while a forsendelse waits.
-func TestSertifikatMensDetVenter(t *testing.T) {
-	t.Parallel()
-	h := nyttHus(t)
-	h.organisasjoner(t)
-	ctx := t.Context()
-	_, err := h.s.Opprett(ctx, operator, Ny{ID: systemBy, FiksOrgID: orgBy, Navn: "NAV Testby", Person: Person{kari.Fnr, "Kari Nordmann"}})
-	must(t, err)
-	must(t, h.roller.Gi(ctx, kari.Fnr, byNr, PostArkiv))
-	_, err = h.s.GiOrganisasjoner(ctx, kari, systemBy, []Rad{{Orgnr: byNr}})
-	must(t, err)
-	must(t, h.s.SettPassord(ctx, operator, systemBy, passordBy))
-
-	id := h.lever(t, brev(byNr))
-	h.lever(t, brev(byNr))
-	if diff := cmp.Diff([]string{"post@testby.example: SvarInn: NAV Testby mangler sertifikat"}, h.post(t)); diff != "" {
-		t.Errorf("told once of what waits for a certificate (-want +got):\n%s", diff)
-	}
-	if s := h.kall(t, systemBy, "GET", stiListe, ""); !strings.Contains(s.kropp, id) {
-		t.Errorf("it is not listed: %s", s.kropp)
-	}
-	if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != 503 || s.hode.Get("Retry-After") != "900" || !strings.Contains(s.kropp, "mangler sertifikat") {
-		t.Errorf("without a certificate: %d %s", s.status, s.kropp)
-	}
-	h.Frem(t, 2*time.Hour)
-	ms, err := h.Epost.Alle(ctx)
-	must(t, err)
-	if n := len(ms); n != 2 || !strings.Contains(ms[n-1].Text, "2 forsendelser") || !strings.Contains(ms[n-1].Text, "mangler sertifikat") {
-		t.Errorf("after two hours: %+v", ms)
-	}
-	for range 2 {
-		k, c := nyttPar(2048, h.Klokke.Now().AddDate(2, 0, 0))
-		_, err := h.s.SettSertifikat(ctx, kari, systemBy, c.Raw)
-		must(t, err)
-		s := h.kall(t, systemBy, "GET", stiHent+id, "")
-		if s.status != 200 {
-			t.Fatalf("%d %s", s.status, s.kropp)
-		}
-		if navn, _ := pakkUt(t, s.kropp, cms.Key{Private: k, Certificate: c}); len(navn) != 2 {
-			t.Errorf("files %v", navn)
-		}
-	}
-	if l := h.levering(t, id); l.Tilstand != levering.Sendt {
-		t.Errorf("%s", l.Tilstand)
-	}
-}
-
-// A file that is not what was promised never passes for a whole one.
-func TestNedlastingAvbrytes(t *testing.T) {
-	t.Parallel()
-	h := medSystemer(t)
-	borte := errors.New("disk gone")
-	for navn, odelegg := range map[string]func(*levering.Fil){
-		"checksum": func(f *levering.Fil) { f.CRC32++ },
-		"size":     func(f *levering.Fil) { f.Storrelse++ },
-		"reading": func(f *levering.Fil) {
-			innhold := f.Apne
-			f.Apne = func(ctx ctxT) (io.ReadCloser, error) {
-				r, err := innhold(ctx)
-				return io.NopCloser(io.MultiReader(io.LimitReader(r, 300_000), feilleser{borte})), err
-			}
-		},
-	} {
-		f := brev(byNr)
-		f.Filer[0] = fil("stor.bin", "application/octet-stream", strings.Repeat("x", 400_000))
-		odelegg(&f.Filer[0])
-		id := h.lever(t, f)
-		s := h.tjener(t)
-		r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/tjenester/svarinn/forsendelse/"+id, nil)
-		must(t, err)
-		r.SetBasicAuth(systemBy, passordBy)
-		resp, err := s.Client().Do(r)
-		must(t, err)
-		_, err = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != 200 || err == nil {
-			t.Errorf("%s: %d, read to its end with %v", navn, resp.StatusCode, err)
-		}
-	}
-	f := brev(byNr)
-	f.Filer[0].Apne = func(ctxT) (io.ReadCloser, error) { return nil, feil.Ny(feil.Slettet, "Dokumentet er slettet") }
-	if s := h.kall(t, systemBy, "GET", stiHent+h.lever(t, f), ""); s.status != 410 || s.hode.Get("Content-Disposition") != "" {
-		t.Errorf("before the first byte: %d %v", s.status, s.hode)
-	}
-	id := h.lever(t, brev(byNr))
-	for _, tt := range []struct {
-		err    error
-		status int
-	}{{levering.ErrVent, 503}, {levering.ErrIkkeMulig, 410}, {borte, 500}, {nil, 200}} {
-		h.kilde.feil = tt.err
-		if s := h.kall(t, systemBy, "GET", stiHent+id, ""); s.status != tt.status {
-			t.Errorf("the source says %v: %d, want %d", tt.err, s.status, tt.status)
-		}
-	}
-}
-
-type feilleser struct{ err error }
-
-func (f feilleser) Read([]byte) (int, error) { return 0, f.err }
-
-// No more downloads run at a time than there are places, and others wait their turn.
-func TestMangeNedlastinger(t *testing.T) {
-	t.Parallel()
-	const plasser = 2
-	h := medSystemer(t, func(_ *Deps, c *Config) { c.Nedlastinger = plasser })
-	inne, videre := make(chan struct{}, 10), make(chan struct{})
-	f := brev(byNr)
-	apne := f.Filer[0].Apne
-	f.Filer[0].Apne = func(ctx ctxT) (io.ReadCloser, error) {
-		inne <- struct{}{}
-		<-videre
-		return apne(ctx)
-	}
-	id := h.lever(t, f)
-	ferdig := make(chan int, 5)
-	for range 5 {
-		go func() { ferdig <- h.kall(t, systemBy, "GET", stiHent+id, "").status }()
-	}
-	for range plasser {
-		<-inne
-	}
-	if n := len(h.s.plass); n != plasser {
-		t.Errorf("%d places are taken", n)
-	}
-	select {
-	case <-inne:
-		t.Error("one more than there are places is at work")
-	default:
-	}
-	close(videre)
-	for range 5 {
-		if status := <-ferdig; status != 200 {
-			t.Errorf("status %d", status)
-		}
-	}
-	if n := len(h.s.plass); n != 0 {
-		t.Errorf("%d places are not given back", n)
-	}
-}
-
 // Pages of a long queue: the oldest first, each once, and no more than the limit.
 func TestLangListe(t *testing.T) {
 	t.Parallel()
 	const n, grense = 130, 120
 	h := medSystemer(t, func(_ *Deps, c *Config) { c.MaksListe = grense })
-	var ids []string
+	type plass struct {
+		naar int64
+		id   string
+	}
+	var alle []plass
 	f := brev(byNr)
 	sendt := func(*store.Tx) error { return nil }
 	for i := range n {
 		id := uuid.NewString()
-		ids = append(ids, id)
+		alle = append(alle, plass{h.Klokke.Now().Unix(), id})
 		must(t, h.s.Kanal().Send(t.Context(), levering.Levering{ID: uuid.NewString(), KildeID: id, LeveranseID: uuid.NewString()}, f, sendt))
-		if i%3 == 0 { // some at the same time
+		if i%7 == 0 { // some at the same time
 			h.Klokke.Sett(h.Klokke.Now().Add(time.Second))
 		}
 	}
+	slices.SortFunc(alle, func(a, b plass) int { return cmpstd.Or(cmpstd.Compare(a.naar, b.naar), strings.Compare(a.id, b.id)) })
+	var want, got []string
+	for _, p := range alle[:grense] {
+		want = append(want, p.id+" "+basis+"/tjenester/svarinn/forsendelse/"+p.id)
+	}
 	var liste []struct{ ID, DownloadURL string }
 	must(t, json.Unmarshal([]byte(h.kall(t, systemBy, "GET", stiListe, "").kropp), &liste))
-	if len(liste) != grense {
-		t.Fatalf("%d are listed", len(liste))
-	}
-	plass := map[string]int{}
-	for i, id := range ids {
-		plass[id] = (i + 2) / 3 // its time
-	}
-	sett, forrige := map[string]bool{}, 0
 	for _, l := range liste {
-		if sett[l.ID] || plass[l.ID] < forrige || l.DownloadURL != basis+"/tjenester/svarinn/forsendelse/"+l.ID {
-			t.Fatalf("%s is listed again, out of order, or as %s", l.ID, l.DownloadURL)
-		}
-		sett[l.ID], forrige = true, plass[l.ID]
+		got = append(got, l.ID+" "+l.DownloadURL)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// One that is damaged does not hold up the others.
 	must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error {

@@ -146,25 +146,27 @@ func TestRuting(t *testing.T) {
 	}
 	_, err = h.s.GiOrganisasjoner(ctx, kari, systemBy, []Rad{{byNr, "nav.digisos", 4}})
 	must(t, err)
+	alt := Rad{byNr, "", 0}
 	for _, tt := range []struct {
 		orgnr, typ string
 		niva       int
 		system     string
+		rad        Rad
 	}{
-		{byNr, "", 4, systemBy},
-		{byNr, "ks.byggesøknad", 4, systemBy},
-		{byNr, "noe.ukjent", 4, systemBy},
-		{byNr, "", 3, systemNabo},
-		{byNr, "ks.byggesøknad", 3, systemNabo},
-		{byNr, "nav.digisos", 3, systemNabo}, // the type goes before the level
-		{byNr, "nav.digisos", 4, systemBy},   // both go before one
-		{byNr, "NAV.digisos", 4, systemBy},   // types are letter for letter
-		{naboNr, "nav.digisos", 4, systemNabo},
-		{"999999999", "", 4, ""},
-		{"", "", 4, ""},
+		{byNr, "", 4, systemBy, alt},
+		{byNr, "ks.byggesøknad", 4, systemBy, alt},
+		{byNr, "noe.ukjent", 4, systemBy, alt},
+		{byNr, "", 3, systemNabo, Rad{byNr, "", 3}},
+		{byNr, "ks.byggesøknad", 3, systemNabo, Rad{byNr, "", 3}},
+		{byNr, "nav.digisos", 3, systemNabo, Rad{byNr, "nav.digisos", 0}}, // the type goes before the level
+		{byNr, "nav.digisos", 4, systemBy, Rad{byNr, "nav.digisos", 4}},   // both go before one
+		{byNr, "NAV.digisos", 4, systemBy, alt},                           // types are letter for letter
+		{naboNr, "nav.digisos", 4, systemNabo, Rad{naboNr, "", 0}},
+		{"999999999", "", 4, "", Rad{}},
+		{"", "", 4, "", Rad{}},
 	} {
 		r, ok, err := h.s.Rute(ctx, h.DB.Read(), tt.orgnr, tt.typ, tt.niva)
-		if err != nil || ok != (tt.system != "") || r.ID != tt.system {
+		if err != nil || ok != (tt.system != "") || r.ID != tt.system || r.Rad != tt.rad {
 			t.Errorf("Rute(%s, %s, %d) = %+v, %v, %v; want %s", tt.orgnr, tt.typ, tt.niva, r, ok, err, tt.system)
 		}
 		if liste, err := h.s.Mottakersystemer(ctx, tt.orgnr, tt.typ, tt.niva); err != nil || ok && tt.typ != "" && (len(liste) == 0 || liste[0].ID != tt.system) {

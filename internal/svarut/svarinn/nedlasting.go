@@ -27,10 +27,6 @@ type nedlasting struct {
 	ferdige func()            // gives back the place; must be called
 }
 
-// ventePlass is how long a download waits for others to end; receivers give up
-// after 30 s without an answer.
-const ventePlass = 15 * time.Second
-
 // hent makes a forsendelse of the mottakersystem ready. feil.IkkeFunnet,
 // feil.IngenTilgang, feil.Slettet when it has left the queue, and
 // feil.Utilgjengelig when the mottakersystem has no certificate or too many
@@ -80,7 +76,7 @@ func (s *Service) taPlass(ctx context.Context) error {
 		return nil
 	default:
 	}
-	venter, slutt := context.WithTimeout(ctx, ventePlass)
+	venter, slutt := context.WithTimeout(ctx, s.ventePlass)
 	defer slutt()
 	select {
 	case s.plass <- struct{}{}:

@@ -69,6 +69,9 @@ type Service struct {
 	cfg    Config
 	hasher *passord.Hasher
 	plass  chan struct{} // one for each download under way
+	// ventePlass is how long a download waits for others to end; receivers give
+	// up after 30 s without an answer.
+	ventePlass time.Duration
 }
 
 // New makes the room and registers its duty with the job engine.
@@ -92,7 +95,8 @@ func New(d Deps, cfg Config) (*Service, error) {
 	if d.Logg == nil {
 		d.Logg = func(context.Context, *store.Tx, string, string) error { return nil }
 	}
-	s := &Service{Deps: d, cfg: cfg, hasher: passord.NyHasher(), plass: make(chan struct{}, cfg.Nedlastinger)}
+	s := &Service{Deps: d, cfg: cfg, hasher: passord.NyHasher(),
+		plass: make(chan struct{}, cfg.Nedlastinger), ventePlass: 15 * time.Second}
 	d.Jobber.AddDuty(jobs.Duty{Name: plikt, Next: s.nesteVarsel, RunOnce: s.Varsle})
 	return s, nil
 }
