@@ -410,6 +410,24 @@ func TestOppbevaring(t *testing.T) {
 	}
 }
 
+func TestSlett(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	for _, hentet := range []bool{false, true} {
+		id := h.opprett(t)
+		h.kjor(t)
+		if hentet {
+			h.hentEn(t)
+			h.fram(t, 0)
+		}
+		h.skriv(t, func(tx *store.Tx) error { return h.Slett(t.Context(), tx, h.levering(t, id).KildeID) })
+		h.kjor(t)
+		if _, tilstander := h.jobber(t); !slices.Equal(tilstander, []Tilstand{Trukket}) || len(h.filer(t)) != 0 {
+			t.Errorf("fetched %v: jobs %v, files %v", hentet, tilstander, h.filer(t))
+		}
+	}
+}
+
 // The sandbox looks at what the supplier got, also after the receipt.
 func TestFlatMappeSomBeholdes(t *testing.T) {
 	t.Parallel()

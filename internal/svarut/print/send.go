@@ -174,6 +174,28 @@ func (k *Kanal) trekk(ctx context.Context, tx *store.Tx, j Jobb) error {
 	return k.Jobs.Enqueue(ctx, tx, jobs.Spec{Kind: filerKind, Key: j.ID, Arg: j.ID})
 }
 
+// Slett forgets the jobs of a forsendelse whose time is over. One that the supplier
+// still can fetch is taken back first, and forgotten later.
+func (k *Kanal) Slett(ctx context.Context, tx *store.Tx, forsendelseID string) error {
+	alle, err := k.list(ctx, tx, `WHERE forsendelse_id = $1`, forsendelseID)
+	if err != nil {
+		return err
+	}
+	for _, j := range alle {
+		switch j.Tilstand {
+		case LeggesUt, Klar:
+			err = k.trekk(ctx, tx, j)
+		case Trekkes:
+		default:
+			err = k.slett(ctx, tx, j.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // PrintPaaNytt makes a new job of a letter that the supplier has refused; av is the
 // person who asks. It is built by the job engine. feil.Ugyldig without av,
 // feil.IkkeFunnet, feil.Konflikt when the job is not refused, was printed anew
