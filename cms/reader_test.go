@@ -108,7 +108,7 @@ func TestReadersDoNotShare(t *testing.T) {
 				if err == nil {
 					_, err = r.WriteTo(&rest)
 				}
-				if err != nil || !bytes.Equal(append(first, rest.Bytes()...), plain[i]) {
+				if err != nil || !bytes.Equal(slices.Concat(first, rest.Bytes()), plain[i]) {
 					t.Errorf("message %d came out wrong (%v)", i, err)
 				}
 				if n, err := r.Read(first); n != 0 || err != io.EOF {

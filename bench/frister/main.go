@@ -15,7 +15,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"os"
@@ -81,7 +80,7 @@ func bygg(ctx context.Context, dir string, k klokke.Klokke) (*hus, error) {
 	if err != nil {
 		return nil, err
 	}
-	stille := slog.New(slog.NewTextHandler(io.Discard, nil))
+	stille := slog.New(slog.DiscardHandler)
 	h := &hus{db: db, jobb: jobs.New(db, k, stille)}
 	post := mail.NewService(db, ring, k, h.jobb, mail.NyListe(db, ring), "bench@example.org")
 	h.lev = levering.NewService(db, k, h.jobb, post, stille, levering.Config{Margin: time.Nanosecond})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -192,7 +193,7 @@ func (c *svarinnFetch) take(ctx context.Context, f client.SvarInnForsendelse) er
 	if err := writeFile(dir+".json", append(f.Raa, '\n')); err != nil {
 		return fmt.Errorf("describing the forsendelse: %w", err)
 	}
-	fmt.Fprintf(c.t.out, "%s  %s  %s\n", f.ID, f.ForsendelseType, text)
+	fmt.Fprintf(c.t.out, "%s  %s  %s\n", f.ID, cmp.Or(f.ForsendelseType, "no type"), text)
 	if c.noAck {
 		return nil
 	}

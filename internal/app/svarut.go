@@ -52,6 +52,7 @@ func (a *App) byggSvarUt() (err error) {
 		}
 		a.Levering.RegistrerKanal(a.Altinn)
 	}
+	slettere := []func(context.Context, *store.Tx, string) error{a.SvarInn.Slett}
 	trykkeri := pdf.Ny(1)
 	if p := cfg.SvarUt.Print; p != nil {
 		a.Print, err = print.New(print.Deps{
@@ -62,6 +63,7 @@ func (a *App) byggSvarUt() (err error) {
 			return fmt.Errorf("building the channel to print: %w", err)
 		}
 		a.Levering.RegistrerKanal(a.Print)
+		slettere = append(slettere, a.Print.Slett)
 	}
 	a.SvarUt, err = svarut.New(svarut.Deps{
 		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, Dokumentlager: a.Dokumentlager,
@@ -78,7 +80,7 @@ func (a *App) byggSvarUt() (err error) {
 			}
 			return ut, err
 		},
-		Slettere: []func(context.Context, *store.Tx, string) error{a.SvarInn.Slett},
+		Slettere: slettere,
 	}, svarut.Config{PlattformOrgID: cfg.PlattformOrgID, BaseURL: cfg.BaseURL, SvarInnGrense: cfg.SvarUt.SvarInnGrense,
 		Forsendelsestyper: svarinn.Forsendelsestyper()})
 	if err != nil {

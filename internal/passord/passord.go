@@ -29,7 +29,7 @@ const (
 	argonMinne, argonGanger, argonNokkel, argonSalt = 19 << 10, 2, 32, 16
 )
 
-// ErrFormat: a stored digest is none of ours.
+// ErrFormat is for a stored digest that is none of ours.
 var ErrFormat = errors.New("passord: the digest is damaged")
 
 // Nytt makes a password of 43 characters of A–Z a–z 0–9 - _, to be shown once.

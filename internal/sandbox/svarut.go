@@ -216,7 +216,7 @@ func (s *Sandbox) hentPrint(w http.ResponseWriter, r *http.Request) error {
 	}
 	ut := []printjobb{}
 	for _, j := range jobber {
-		if j.Jobbfil == "" || j.Tilstand == print.Trukket {
+		if j.Jobbfil == "" || j.Tilstand == print.LeggesUt || j.Tilstand == print.Trukket {
 			continue // not handed over, or taken back
 		}
 		ut = append(ut, printjobb{ID: j.ID, Time: j.Opprettet, Status: string(j.Tilstand), Kilde: j.Kilde, Referanse: j.ForsendelseID,
