@@ -66,7 +66,7 @@ func main() {
 	o := oppsett{}
 	sekunder := flag.Int("seconds", 20, "length of each measurement of the intake")
 	flag.IntVar(&o.runder, "rounds", 3, "measurements of limit and intake, in turn")
-	flag.IntVar(&o.klienter, "clients", 8, "concurrent senders")
+	flag.IntVar(&o.klienter, "clients", 24, "concurrent senders: enough to keep the processors busy while others wait for a commit")
 	flag.StringVar(&o.dir, "dir", "", "where the platforms' folders are made; needs some GB")
 	flag.StringVar(&o.profil, "cpuprofile", "", "write a CPU profile of the server's last intake round to `FILE`")
 	flag.StringVar(&o.kommune, "kommune", "", "kommunenummer to send to; by default the first with Fiks IO")
