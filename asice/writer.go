@@ -84,7 +84,7 @@ func NewWriter(w io.Writer, key Key, opt WriterOptions) (*Writer, error) {
 func (w *Writer) writeMimetype() error {
 	h := w.header(mimetypeName)
 	h.Method = zip.Store
-	h.CreatorVersion, h.ReaderVersion = 20, 20
+	h.CreatorVersion, h.ReaderVersion = h.CreatorVersion|20, 20
 	h.Comment = "mimetype=" + MediaType
 	h.CRC32 = crc32.ChecksumIEEE([]byte(MediaType))
 	h.CompressedSize64 = uint64(len(MediaType))
@@ -97,17 +97,21 @@ func (w *Writer) writeMimetype() error {
 	return err
 }
 
-// header sets the time in the fields that make no extra field.
+// header sets the time in the fields that make no extra field, and says that the
+// entry was made on Unix: else Info-ZIP's unzip takes the name for DOS's character
+// set, whatever the flag says.
 func (w *Writer) header(name string) *zip.FileHeader {
 	t := w.time
 	year := min(max(t.Year(), 1980), 2107)
-	return &zip.FileHeader{
+	h := &zip.FileHeader{
 		Name:         name,
 		Method:       zip.Deflate,
 		Flags:        1 << 11, // the name is UTF-8
 		ModifiedDate: uint16((year-1980)<<9 | int(t.Month())<<5 | t.Day()),
 		ModifiedTime: uint16(t.Hour()<<11 | t.Minute()<<5 | t.Second()/2),
 	}
+	h.SetMode(0o644)
+	return h
 }
 
 // fileWriter takes the content of one file.

@@ -146,11 +146,31 @@ func TestOpenSSLVerifies(t *testing.T) {
 	}
 }
 
+// Info-ZIP's unzip garbles names that are not ASCII of entries made on DOS.
+func TestMadeOnUnix(t *testing.T) {
+	t.Parallel()
+	b := pack(t, rsaIdentity(), someFiles)
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		if f.CreatorVersion>>8 != 3 || f.Mode() != 0o644 {
+			t.Errorf("%s: made by %#x, %s", f.Name, f.CreatorVersion, f.Mode())
+		}
+	}
+}
+
 func TestUnzipReads(t *testing.T) {
 	t.Parallel()
 	path := writeFile(t, "c.asice", pack(t, rsaIdentity(), someFiles))
 	if out := run(t, "unzip", "-t", path); !bytes.Contains(out, []byte("No errors detected")) {
 		t.Errorf("unzip -t: %s", out)
+	}
+	for _, f := range someFiles {
+		if names := string(run(t, "unzip", "-Z1", path)); !strings.Contains(names, f.Name+"\n") {
+			t.Errorf("unzip does not find %s among %q", f.Name, names)
+		}
 	}
 	lines := strings.Split(string(run(t, "zipinfo", path)), "\n")
 	var first string

@@ -78,7 +78,9 @@ func kopier(ctx context.Context, w io.Writer, f levering.Fil) error {
 func pakk(ctx context.Context, w io.Writer, filer []levering.Fil) error {
 	z := zip.NewWriter(w)
 	for _, f := range filer {
-		ut, err := z.Create(f.Navn) // no time: the same bytes each time
+		h := &zip.FileHeader{Name: f.Navn, Method: zip.Deflate} // no time: the same bytes each time
+		h.SetMode(0o644)                                        // as made on Unix: else Info-ZIP's unzip garbles the name
+		ut, err := z.CreateHeader(h)
 		if err != nil {
 			return err
 		}

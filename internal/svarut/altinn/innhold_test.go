@@ -69,6 +69,9 @@ func TestSomVedlegg(t *testing.T) {
 			var iZip []string
 			for _, f := range z.File {
 				iZip = append(iZip, f.Name)
+				if f.CreatorVersion>>8 != 3 || f.Mode() != 0o644 {
+					t.Errorf("%s is not as made on Unix (%#x, %s): unzip would garble a name in Norwegian", f.Name, f.CreatorVersion, f.Mode())
+				}
 			}
 			if !cmp.Equal(tt.iZip, iZip) {
 				t.Errorf("the zip holds %q, want %q", iZip, tt.iZip)

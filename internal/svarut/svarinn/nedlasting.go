@@ -105,6 +105,8 @@ func (n nedlasting) skriv(ctx context.Context, w io.Writer) error {
 const (
 	kopi     = 64 << 10 // bytes read of a file at a time
 	flaggUTF = 0x800    // the name is UTF-8 (APPNOTE 4.4.4)
+
+	zipVersjon = 20 // of the format: 2.0 (APPNOTE 4.4.3)
 )
 
 // errEndret: a file is not what the source said it was.
@@ -132,7 +134,8 @@ func skrivFil(ctx context.Context, z *zip.Writer, navn string, f levering.Fil, t
 		return fmt.Errorf("opening: %w", err)
 	}
 	defer r.Close()
-	h := &zip.FileHeader{Name: navn, Modified: tid}
+	h := &zip.FileHeader{Name: navn, Modified: tid, CreatorVersion: zipVersjon, ReaderVersion: zipVersjon}
+	h.SetMode(0o644) // as made on Unix: else Info-ZIP's unzip takes the name for DOS's character set, whatever the flag says
 	kjent := f.SHA256 != "" && f.Storrelse >= 0 && f.Storrelse < math.MaxUint32
 	var ut io.Writer
 	if kjent {

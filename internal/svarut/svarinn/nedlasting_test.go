@@ -39,6 +39,9 @@ func pakkUt(t testing.TB, kropp string, noekler ...cms.Key) (navn, innhold []str
 		if f.Method == zip.Store && f.Flags&0x8 != 0 {
 			t.Errorf("%s is stored with a data descriptor, which Java refuses", f.Name)
 		}
+		if f.CreatorVersion != 3<<8|20 || f.ReaderVersion != 20 || f.Mode() != 0o644 {
+			t.Errorf("%s is not as made on Unix (%#x, %d, %s): unzip would garble its name", f.Name, f.CreatorVersion, f.ReaderVersion, f.Mode())
+		}
 	}
 	return navn, innhold
 }
