@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 )
 
 // maksBasic bounds a name and a password, in bytes.
@@ -26,6 +27,7 @@ func (b Basic) Request(r *http.Request) (Caller, error) {
 		return Caller{Slag: Anonym}, nil
 	}
 	navn, p, ok := r.BasicAuth()
+	navn, p = utf8Fra(navn), utf8Fra(p)
 	if !ok || navn == "" || p == "" || len(navn) > maksBasic || len(p) > maksBasic || len(r.Header.Values("Authorization")) > 1 {
 		return Caller{}, uautentisert("no credentials for HTTP Basic")
 	}
@@ -34,6 +36,19 @@ func (b Basic) Request(r *http.Request) (Caller, error) {
 		return Caller{}, err
 	}
 	return Caller{Slag: b.Slag, KontoID: id}, nil
+}
+
+// utf8Fra reads what is not UTF-8 as ISO 8859-1: RFC 7617 leaves the character set
+// open, and Java's clients write that one.
+func utf8Fra(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	tegn := make([]rune, len(s))
+	for i := range len(s) {
+		tegn[i] = rune(s[i])
+	}
+	return string(tegn)
 }
 
 // Utfordring implements Utfordrer.

@@ -43,6 +43,7 @@ func TestBasic(t *testing.T) {
 		body   string
 	}{
 		{"right", func(r *http.Request) { r.SetBasicAuth("system", "blåbær:1") }, 200, `"konto-1"`},
+		{"right, in ISO 8859-1", func(r *http.Request) { r.SetBasicAuth("system", "bl\xe5b\xe6r:1") }, 200, `"konto-1"`},
 		{"nothing", func(*http.Request) {}, 401, nei},
 		{"wrong password", func(r *http.Request) { r.SetBasicAuth("system", "blåbær") }, 401, nei},
 		{"unknown name", func(r *http.Request) { r.SetBasicAuth("annet", "blåbær:1") }, 401, nei},
