@@ -20,6 +20,7 @@ jdk() { # a compiler for Java 17 or later
 
 need 'gcc libc6-dev' has gcc
 need openssl has openssl
+need curl has curl
 need zip has zip
 need unzip has unzip
 need default-jdk-headless jdk

@@ -32,7 +32,7 @@ type hus struct {
 
 func start(t *testing.T) *hus {
 	t.Helper()
-	krev(t, "java", "mvn", "curl", "openssl", "unzip", "qpdf", "pdfinfo", "pdftotext")
+	krev(t, "java", "mvn", "curl", "openssl", "unzip", "qpdf", "pdfinfo", "pdftotext", "pdftoppm")
 	h := &hus{dir: t.TempDir(), java: startJava(t)}
 	var err error
 	h.Sandbox, err = sandbox.New(t.Context(), sandbox.Config{Dir: h.dir, HTTP: "127.0.0.1:0", AMQP: "127.0.0.1:0", AMQPS: "127.0.0.1:0"})
@@ -128,7 +128,7 @@ func (f fil) sha256(t *testing.T) string {
 // filene are what every forsendelse here has: names and sizes of many kinds.
 func filene(t *testing.T) []fil {
 	t.Helper()
-	stor := make([]byte, 300_000)
+	stor := make([]byte, 3<<20)
 	_, _ = rand.Read(stor)
 	return []fil{
 		{navn: "Søknad å – 1.pdf", mime: "application/pdf", sti: lagPDF(t, "Soknad", 3, "--object-streams=generate"), giroark: []int{3}},

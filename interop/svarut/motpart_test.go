@@ -93,7 +93,7 @@ func (j *java) prov(gjor string, c map[string]any) (svar javasvar) {
 	if !j.ut.Scan() {
 		j.t.Fatalf("java ended: %v", j.ut.Err())
 	}
-	if err := json.Unmarshal(j.ut.Bytes(), &svar); err != nil && gjor != "strengt" {
+	if err := json.Unmarshal(j.ut.Bytes(), &svar); err != nil {
 		j.t.Fatalf("%v in %s", err, j.ut.Text())
 	}
 	return svar
@@ -113,12 +113,11 @@ func kjor(t *testing.T, program string, arg ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, arg...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	var ut, feil bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &ut, &feil
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %q: %v\n%s%s", program, arg, err, ut.String(), feil.String())
+	ut, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", program, arg, err, ut)
 	}
-	return ut.String()
+	return string(ut)
 }
 
 // curlsvar is an answer as curl got it.

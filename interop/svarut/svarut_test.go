@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 )
 
 func TestSvarUt(t *testing.T) {
@@ -54,6 +55,9 @@ func TestSvarUt(t *testing.T) {
 			t.Run(b.String(), func(t *testing.T) { h.tilPrint(t, b, filer) })
 		}
 	})
+	t.Run("mottak feilet", func(t *testing.T) { h.mottakFeilet(t, filer) })
+	t.Run("v2", func(t *testing.T) { h.restenAvV2(t, filer) })
+	t.Run("egen id", func(t *testing.T) { h.egenID(t, filer) })
 	t.Run("avvist", func(t *testing.T) { h.avvist(t, filer) })
 	t.Run("strengt v1", func(t *testing.T) { h.strengtV1(t, filer) })
 	t.Run("passord i Latin-1", func(t *testing.T) { h.latin1(t) })
@@ -272,6 +276,11 @@ func (h *hus) tilPerson(t *testing.T, b brev, filer []fil) {
 	h.sjekkOppslag(t, id, ref, filer)
 }
 
+type printjobb struct {
+	ID, Status, Referanse, Job, Pdf, PrivateKey string
+	Adresse                                     struct{ Navn, Adresselinje1, Postnummer, Poststed string }
+}
+
 // tilPrint sends a letter, opens what the printer gets, and has it printed.
 func (h *hus) tilPrint(t *testing.T, b brev, filer []fil) {
 	if b.klient == "K3" {
@@ -281,17 +290,9 @@ func (h *hus) tilPrint(t *testing.T, b brev, filer []fil) {
 	h.fram(t, "1m")
 	h.venterStatus(t, id, "SENDT_PRINT")
 
-	var jobber []struct {
-		ID, Status, Kilde, Referanse, Job, Pdf, PrivateKey string
-		Adresse                                            struct{ Navn, Adresselinje1, Postnummer, Poststed string }
-	}
+	var jobber []printjobb
 	curl(t, h.b.BaseURL+"/sandbox/print").les(t, 200, &jobber)
-	i := slices.IndexFunc(jobber, func(j struct {
-		ID, Status, Kilde, Referanse, Job, Pdf, PrivateKey string
-		Adresse                                            struct{ Navn, Adresselinje1, Postnummer, Poststed string }
-	}) bool {
-		return j.Referanse == id
-	})
+	i := slices.IndexFunc(jobber, func(j printjobb) bool { return j.Referanse == id })
 	if i < 0 {
 		t.Fatalf("the printer has %+v", jobber)
 	}
@@ -331,6 +332,9 @@ func sjekkTrykk(t *testing.T, pdf string, sider int, giroark []int) {
 	if ut := kjor(t, "qpdf", "--check", pdf); !strings.Contains(ut, "No syntax or stream encoding errors found") || strings.Contains(ut, "WARNING") {
 		t.Errorf("qpdf: %s", ut)
 	}
+	if ut := kjor(t, "pdftoppm", "-r", "10", pdf, filepath.Join(t.TempDir(), "side")); ut != "" {
+		t.Errorf("pdftoppm: %s", ut)
+	}
 	info := kjor(t, "pdfinfo", "-f", "1", "-l", fmt.Sprint(sider), pdf)
 	if m := regexp.MustCompile(`(?m)^Pages: +(\d+)$`).FindStringSubmatch(info); m == nil || m[1] != fmt.Sprint(sider) {
 		t.Errorf("pdfinfo finds %q pages, the job has %d", m, sider)
@@ -368,8 +372,13 @@ func (h *hus) avvist(t *testing.T, filer []fil) {
 		}
 		if b.klient == "K1" {
 			h.streng(t, "Feil", kropp, []string{"errorcode", "message"})
-		} else if e, ok := feil["errorJson"].(string); ok {
+			continue
+		}
+		if e, ok := feil["errorJson"].(string); ok {
 			t.Errorf("%s: errorJson is the string %q, which its client cannot read", b, e)
+		}
+		if e, _ := feil["errorId"].(string); uuid.Validate(e) != nil {
+			t.Errorf("%s: errorId is %q", b, e)
 		}
 	}
 	var ids struct{ ForsendelseIDs []string }
@@ -377,4 +386,87 @@ func (h *hus) avvist(t *testing.T, filer []fil) {
 	if len(ids.ForsendelseIDs) != 0 {
 		t.Errorf("what was refused is there: %q", ids.ForsendelseIDs)
 	}
+}
+
+// mottakFeilet tells that a forsendelse could not be received, as clients on .NET
+// do: JSON as text. What is not for good stays in the list; what is goes on to Altinn.
+func (h *hus) mottakFeilet(t *testing.T, filer []fil) {
+	id, _ := h.send(t, brev{"K2", "organisasjon", "oaep", true}, filer)
+	h.fram(t, "1s")
+	inn := h.til.Fagsystem.SvarInn
+	m := h.efm(t)
+	for _, permanent := range []bool{false, true} {
+		svar := curl(t, "-u", inn.Brukernavn+":"+inn.Passord, "-H", "Content-Type: text/plain; charset=utf-8",
+			"--data-binary", fmt.Sprintf(`{"feilmelding":"Får ikke åpnet filen","permanent":%t}`, permanent), h.b.BaseURL+svarinn+"/mottakFeilet/forsendelse/"+id)
+		if svar.les(t, 200, nil); len(svar.kropp) != 0 {
+			t.Errorf("the answer is %s", svar.kropp)
+		}
+		h.fram(t, "1m")
+		if n := len(m.liste()); n != map[bool]int{false: 1, true: 0}[permanent] {
+			t.Errorf("permanent %t, and %d forsendelser wait", permanent, n)
+		}
+		h.venterStatus(t, id, map[bool]string{false: "KLAR_FOR_MOTTAK", true: "VARSLET"}[permanent])
+	}
+	if e := strings.Join(h.hendelser(t, id), "|"); strings.Count(e, "Får ikke åpnet filen") != 2 {
+		t.Errorf("the sender does not see the reason each time: %s", e)
+	}
+}
+
+// restenAvV2 makes the calls of REST v2 that no letter above needed.
+func (h *hus) restenAvV2(t *testing.T, filer []fil) {
+	id, _ := h.send(t, brev{"K2", "organisasjon", "", false}, filer)
+	h.fram(t, "1s")
+	var typer struct{ Forsendelsestyper []string }
+	h.v2(t, "/api/v2/forsendelsestyper").les(t, 200, &typer)
+	if !slices.Contains(typer.Forsendelsestyper, "nav.digisos") {
+		t.Errorf("types: %q", typer.Forsendelsestyper)
+	}
+	var treff struct {
+		Mottakersystemer []struct{ ID, Navn, Organisasjonsnummer, ForsendelseType *string }
+	}
+	h.v2(t, "/api/v2/mottakersystem?organisasjonsnummer="+h.til.Organisasjonsnummer+"&forsendelseType=nav.digisos&niva=4").les(t, 200, &treff)
+	if m := treff.Mottakersystemer; len(m) != 1 || m[0].ID == nil || *m[0].ID != h.til.Fagsystem.SvarInn.Brukernavn || m[0].Navn == nil || m[0].ForsendelseType == nil || m[0].Organisasjonsnummer == nil {
+		t.Errorf("mottakersystemer: %+v", m)
+	}
+	var signering struct{ Hendelser []any }
+	h.v2(t, "/api/v2/forsendelser/"+id+"/signeringshendelser").les(t, 200, &signering)
+	if signering.Hendelser == nil {
+		t.Error("the list of signatures is null")
+	}
+	h.v2(t, "/api/v2/forsendelser/"+id+"/lest", "--json", `{"fnr":"`+h.fnr+`","tidspunkt":"2026-01-05T10:00:00.123+01:00","eksterntSystemnavn":"Arkivet"}`).les(t, 204, nil)
+	h.venterStatus(t, id, "LEST")
+	for _, slett := range []string{"", "?slettetype=ORIGINALDOKUMENTER", "?slettetype=ALLE"} {
+		h.v2(t, "/api/v2/forsendelser/"+id+"/dokumenter"+slett, "-X", "DELETE").les(t, 204, nil)
+	}
+	if got := h.statuser(t, id); !slices.Equal(got, []string{"LEST", "LEST", "LEST", "SLETTET"}) {
+		t.Errorf("deleted: v1, v1, v2, v3 have %q", got)
+	}
+}
+
+// egenID sends under an id that was asked for first, as old versions of K1 do, and
+// again, as after a lost answer.
+func (h *hus) egenID(t *testing.T, filer []fil) {
+	var startet, sendt struct{ ID string }
+	h.v1(t, "/startNyForsendelse", "-X", "POST").les(t, 200, &startet)
+	h.venterStatus(t, startet.ID, "MOTTATT")
+	b := brev{"K1", "organisasjon", "", false}
+	data, err := json.Marshal(h.forsendelse(b, "egen id", filer[:1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	konto := h.fra.Fagsystem.SvarUt
+	for range 2 {
+		svar := h.java.gjor(t, "send", obj{"url": h.b.BaseURL + "/tjenester/api/forsendelse/v1/" + startet.ID + "/sendForsendelse", "bruker": konto.Brukernavn, "passord": konto.Passord,
+			"forsendelse": string(data), "filer": []obj{{"navn": "filer", "filnavn": filer[0].navn, "fil": filer[0].sti}}})
+		if err := json.Unmarshal([]byte(svar.Kropp), &sendt); err != nil || svar.Status != 200 || sendt != startet {
+			t.Fatalf("%d %s, want %+v", svar.Status, svar.Kropp, startet)
+		}
+	}
+	h.fram(t, "1s")
+	h.venterStatus(t, startet.ID, "KLAR_FOR_MOTTAK")
+	m := h.apache(t)
+	if n := len(m.liste()); n != 1 {
+		t.Errorf("%d forsendelser wait, want 1", n)
+	}
+	m.kvitter(startet.ID)
 }

@@ -75,7 +75,10 @@ public class Motpart {
             case "apache" -> apache(c);
             case "dekrypter" -> decrypt(c);
             case "zip" -> unzip(Path.of(c.get("inn").asText()), Path.of(c.get("ut").asText()));
-            case "strengt" -> json.readValue(c.get("json").asText(), V1.type(c.get("type").asText()));
+            case "strengt" -> {
+                json.readValue(c.get("json").asText(), V1.type(c.get("type").asText()));
+                yield Map.of();
+            }
             default -> throw new IllegalArgumentException("unknown command");
         };
     }
