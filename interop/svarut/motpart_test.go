@@ -157,7 +157,7 @@ func (s curlsvar) hode(navn string) string {
 	return ut
 }
 
-// svar decodes JSON that must have come with the status.
+// les decodes JSON that must have come with the status.
 func (s curlsvar) les(t *testing.T, status int, inn any) {
 	t.Helper()
 	if s.status != status {

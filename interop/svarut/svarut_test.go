@@ -307,14 +307,13 @@ func (h *hus) tilPrint(t *testing.T, b brev, filer []fil) {
 		GiroarkSider                  []int
 		Konteringskode                string
 		Mottaker, Returadresse        struct{ Navn string }
-		Sertifikat                    struct{ Issuer, Serienummer string }
 	}
 	if err := json.Unmarshal(lesFil(t, h.sti(j.Job)), &jobb); err != nil {
 		t.Fatal(err)
 	}
 	pdf := h.dekrypter(t, h.sti(j.Pdf), h.sti(j.PrivateKey))
-	if d := cmp.Diff([]any{1, j.ID, id, fil{sti: pdf}.sha256(t), true, b.klient != "K3", "k-1", "Mottakeren Æ Ø"},
-		[]any{jobb.Versjon, jobb.JobbID, jobb.ForsendelseID, jobb.Sha256, jobb.Tosidig, jobb.Farger, jobb.Konteringskode, jobb.Mottaker.Navn}); d != "" {
+	if d := cmp.Diff([]any{1, j.ID, id, fil{sti: pdf}.sha256(t), true, b.klient != "K3", "k-1", "Mottakeren Æ Ø", h.fra.Navn + " kommune"},
+		[]any{jobb.Versjon, jobb.JobbID, jobb.ForsendelseID, jobb.Sha256, jobb.Tosidig, jobb.Farger, jobb.Konteringskode, jobb.Mottaker.Navn, jobb.Returadresse.Navn}); d != "" {
 		t.Errorf("the job file (-want +got):\n%s", d)
 	}
 	sjekkTrykk(t, pdf, jobb.AntallSider, jobb.GiroarkSider)
