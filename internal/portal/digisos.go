@@ -34,6 +34,10 @@ func (p *Portal) digisosSteg(r *http.Request, t tolk, orgID, naa string) ([]steg
 	if err != nil {
 		return nil, err
 	}
+	return stegFor(t, kanaler), nil
+}
+
+func stegFor(t tolk, kanaler []valg) []steg {
 	kanalOm := "digisos.kanal.om"
 	if len(kanaler) == 1 {
 		kanalOm = "digisos.kanal.ingen"
@@ -59,7 +63,7 @@ func (p *Portal) digisosSteg(r *http.Request, t tolk, orgID, naa string) ([]steg
 			{navn: "teknisk", etikett: "digisos.kontakt.teknisk", hjelp: "skjema.epost.hjelp", slag: "langtekst", inndata: "email", mangler: "digisos.kontakt.teknisk.mangler", sjekk: sjekkEpost}}},
 		{"soknadsmottak", "digisos.mottak", "digisos.mottak.om", []feltdef{
 			{navn: "aktivt", etikett: "digisos.mottak.valg", slag: "valg", valg: jaNei(t, "digisos.mottak.ja", "digisos.mottak.nei"), mangler: "digisos.mottak.mangler"}}},
-	}, nil
+	}
 }
 
 // utenFiksIO is the choice of SvarInn as channel.

@@ -100,7 +100,7 @@ func (p *Portal) lagreEndringAv(w http.ResponseWriter, r *http.Request, finn fun
 	if err := p.glemSkjema(r); err != nil {
 		return err
 	}
-	versjon := r.PostFormValue("versjon")
+	versjon := r.PostForm.Get("versjon")
 	if versjon == "" {
 		versjon = "ingen" // a version nothing has
 	}

@@ -161,7 +161,7 @@ func (p *Portal) taIBruk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	typ := r.PostFormValue("tjeneste")
+	typ := r.PostForm.Get("tjeneste")
 	if typ != organisasjon.TypeDokumentlager && typ != organisasjon.TypeFiksIO {
 		return feil.Ny(feil.Ugyldig, "Ukjent tjeneste")
 	}

@@ -189,7 +189,7 @@ func (p *Portal) opprettIntegrasjon(w http.ResponseWriter, r *http.Request) erro
 	}
 	defs := nyIntegrasjonFelt()
 	felt := rens(defs, r.PostForm)
-	id := r.PostFormValue("id")
+	id := r.PostForm.Get("id")
 	if _, err := uuid.Parse(id); err != nil {
 		return feil.Ny(feil.Ugyldig, "Skjemaet mangler en id").Med(err)
 	}
@@ -304,9 +304,6 @@ func (p *Portal) endreTilganger(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return feil.Ny(feil.Ugyldig, "Skjemaet kan ikke leses").Med(err)
-	}
 	krysset := append([]string{}, r.PostForm["tilgang"]...)
 	err = p.DB.Write(ctx, func(tx *store.Tx) error {
 		gitte, err := p.gitte(ctx, tx, i.ID, mulige)
@@ -383,7 +380,7 @@ func (p *Portal) lagPassord(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	valgt := r.PostFormValue("overlapp")
+	valgt := r.PostForm.Get("overlapp")
 	lenge, ok := overlapp[valgt]
 	if !ok {
 		return p.visNyttPassordMed(w, r, http.StatusUnprocessableEntity, url.Values{}, true)
@@ -395,7 +392,7 @@ func (p *Portal) lagPassord(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if passordVersjon(ps) != r.PostFormValue("versjon") {
+		if passordVersjon(ps) != r.PostForm.Get("versjon") {
 			return feil.Ny(feil.Konflikt, "Passordet er nettopp byttet")
 		}
 		if len(ps) > 0 {

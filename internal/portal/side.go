@@ -3,6 +3,7 @@ package portal
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -115,6 +116,12 @@ func (p *Portal) rute(pattern string, t auth.Tilgang, h httpx.Handler) auth.Rout
 			p.sikkerhetshoder(w.Header())
 			if err := p.vern.Check(r); err != nil {
 				return feil.Ny(feil.IngenTilgang, "Skjemaet ble sendt fra et annet nettsted").Med(err)
+			}
+			if err := r.ParseForm(); err != nil {
+				if _, stor := errors.AsType[*http.MaxBytesError](err); stor {
+					return feil.Ny(feil.ForStor, "Skjemaet er for stort").Med(err)
+				}
+				return feil.Ny(feil.Ugyldig, "Skjemaet kan ikke leses").Med(err)
 			}
 			if valgt := r.URL.Query().Get(spraakkake); valgt != "" && r.Method == http.MethodGet {
 				if p.tekster.av[valgt] != nil {

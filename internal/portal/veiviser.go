@@ -160,7 +160,7 @@ func (p *Portal) lagreSteg(w http.ResponseWriter, r *http.Request) error {
 	if err := p.glemSkjema(r); err != nil {
 		return err
 	}
-	if r.PostFormValue("handling") == "slett" {
+	if r.PostForm.Get("handling") == "slett" {
 		if err := p.slettUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID); err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func (p *Portal) lagreSteg(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case len(s.Feil) > 0:
 		return p.visVeivisersteg(w, r, v, i, http.StatusUnprocessableEntity, s, false)
-	case r.PostFormValue("handling") == "senere":
+	case r.PostForm.Get("handling") == "senere":
 		return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
 	}
 	return videre(w, r, v.base+v.neste())
