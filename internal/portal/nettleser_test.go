@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -36,7 +37,7 @@ func chromium(t *testing.T) context.Context {
 		}
 		t.Skip("no browser: ", err)
 	}
-	ctx, stopp := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, stopp := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(stopp)
 	ctx, stopp = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(sti), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
@@ -55,6 +56,8 @@ type vindu struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
+
+	utenSkript bool
 
 	mu     sync.Mutex
 	klager []string
@@ -80,12 +83,18 @@ func (h *hus) nyttVindu(t *testing.T, ctx context.Context, fnr string) *vindu {
 	ctx, stopp := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stopp)
 	f := &vindu{t: t, ctx: ctx, base: h.base}
-	must(t, chromedp.Do(ctx))
+	f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error { // as if the window were in front
+		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	}))
 	meldinger := chromedp.Console(ctx)
 	go func() {
 		for m, err := range meldinger {
 			if err != nil {
 				return
+			}
+			if strings.Contains(m.Text, "the server responded with a status of ") && !strings.Contains(m.URL, "/statisk/") {
+				continue // a page that answers an error is what was asked for
 			}
 			if m.IsException() || m.Type == "error" || m.Type == "warning" || strings.Contains(m.Text, "Content Security Policy") {
 				f.klag("console: " + m.String())
@@ -213,15 +222,29 @@ func (f *vindu) skjerm(bredde, hoyde int64, mork bool) {
 	}
 	navn := "prefers-color-scheme"
 	f.kjor(chromedp.EmulateViewport(bredde, hoyde), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: navn, Value: skjema}}})
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: navn, Value: skjema},
+			{Name: "prefers-reduced-motion", Value: "reduce"}}})
 		return err
 	}))
 }
 
-// tast presses a key and lets the page it may lead to load.
+// tast presses keys. Enter is one event, as from a keyboard: in two, what it
+// leads to could get between, and get the second.
 func (f *vindu) tast(taster string) {
 	f.t.Helper()
-	f.kjor(chromedp.KeyEvent(taster))
+	if taster != kb.Enter {
+		f.kjor(chromedp.KeyEvent(taster))
+		return
+	}
+	for _, e := range []input.DispatchKeyEventParams{
+		{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, Text: "\r"},
+		{Type: input.DispatchKeyEventTypeKeyUp, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13},
+	} {
+		f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, input.DispatchKeyEvent, e)
+			return err
+		}))
+	}
 }
 
 // fokus tells what has the focus.
@@ -248,6 +271,16 @@ func (f *vindu) tabTil(hva string) {
 	f.t.Fatalf("Tab never came to %s; it is on %s", hva, f.fokus())
 }
 
+// tegnet waits until the page has been drawn as it stands: before that a
+// browser drops what is typed.
+func (f *vindu) tegnet() {
+	f.t.Helper()
+	if f.utenSkript {
+		return
+	}
+	_, _ = chromedp.Run(f.ctx, chromedp.Evaluate[bool](`new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))`, chromedp.EvalAwaitPromise))
+}
+
 // enterTil presses Enter and waits for the page at sti.
 func (f *vindu) enterTil(sti string) {
 	f.t.Helper()
@@ -262,6 +295,7 @@ func (f *vindu) venter(sti string) {
 	for {
 		her, err := chromedp.Run(f.ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? location.pathname : ""`))
 		if err == nil && her == sti {
+			f.tegnet()
 			return
 		}
 		if time.Now().After(frist) || errors.Is(f.ctx.Err(), context.DeadlineExceeded) {

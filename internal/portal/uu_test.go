@@ -2,7 +2,6 @@ package portal
 
 import (
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +109,7 @@ func (f *vindu) venterPaa(uttrykk string) {
 		// The page may be on its way out while it is asked.
 		ja, err := chromedp.Run(f.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && `+uttrykk))
 		if err == nil && ja {
+			f.tegnet()
 			return
 		}
 		if time.Now().After(frist) {
@@ -163,27 +163,8 @@ func TestAlleKanBrukeSidene(t *testing.T) {
 			return r.width > 0 && r.height < 24 && !e.closest("p, li:not(.p-spraak li)") && !e.matches("[type=radio], [type=checkbox], .ds-skip-link") }).map(e => e.outerHTML).join("\n")`); smaa != "" {
 			f.t.Errorf("%s: targets below 24 px:\n%s", s.navn, smaa)
 		}
-		for i := range f.klager { // a page that answers an error is what was asked for
-			if strings.Contains(f.klager[i], "Failed to load resource") && strings.Contains(f.klager[i], "status of ") {
-				f.klager[i] = ""
-			}
-		}
-		f.slaaSammen()
 	}
 	for _, f := range vinduer {
 		f.rolig()
 	}
-}
-
-// slaaSammen drops the complaints that were emptied.
-func (f *vindu) slaaSammen() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var igjen []string
-	for _, k := range f.klager {
-		if k != "" {
-			igjen = append(igjen, k)
-		}
-	}
-	f.klager = igjen
 }
