@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"knutepunkt/internal/audit"
@@ -48,16 +49,35 @@ type hus struct {
 	dig    *digisos.Service
 	router *httpx.Router
 	base   string
-	logg   *strings.Builder
+	logg   *logg // what the router has logged
+}
+
+// logg gathers log lines.
+type logg struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logg) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
 }
 
 func nyttHus(t testing.TB) *hus { return husPaa(t, "http://portal.test") }
 
-func husPaa(t testing.TB, base string) *hus {
+// husPaa makes the house at an address; endre changes how one logs in.
+func husPaa(t testing.TB, base string, endre ...func(*OIDC, *utsteder.Klient)) *hus {
 	t.Helper()
+	oidc := OIDC{Issuer: base + "/idporten", ClientID: "portalen", Secret: "hemmelig"}
+	klient := utsteder.Klient{ID: "portalen", Orgnr: orgnrT, Secret: "hemmelig", Redirect: []string{base + "/logg-inn/svar"}}
+	for _, e := range endre {
+		e(&oidc, &klient)
+	}
 	g := grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
 		levering.Migrations(), fiksio.Migrations(), digisos.Migrations(), Migrations())
-	h := &hus{Grunn: g, base: base}
+	h := &hus{Grunn: g, base: base, logg: &logg{}}
+	oidc.Klient = &http.Client{Transport: rett{h}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	rev := audit.NewService(g.DB, g.Ring, g.Klokke)
 	h.org = organisasjon.New(g.DB, g.Ring, g.Klokke, rev)
@@ -70,13 +90,12 @@ func husPaa(t testing.TB, base string) *hus {
 	h.dig, err = digisos.NewService(digisos.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.org,
 		Dokumentlager: dok, Levering: lev, FiksIO: h.fio, Audit: rev, Log: log}, digisos.Config{MellomlagringOrgID: orgNAV})
 	must(t, err)
-	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(h.logg, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	h.p, err = New(Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.org, FiksIO: h.fio, Digisos: h.dig},
-		Config{BaseURL: base, Testmiljo: true, OIDC: OIDC{Issuer: base + "/idporten", ClientID: "portalen", Secret: "hemmelig",
-			Klient: &http.Client{Transport: rett{h}}}})
+		Config{BaseURL: base, Testmiljo: true, OIDC: oidc})
 	must(t, err)
 	u, err := utsteder.New(utsteder.Config{BaseURL: base, Klokke: g.Klokke,
-		Klienter: []utsteder.Klient{{ID: "portalen", Orgnr: orgnrT, Secret: "hemmelig", Redirect: []string{base + "/logg-inn/svar"}}},
+		Klienter: []utsteder.Klient{klient},
 		Personer: []utsteder.Person{{Fnr: admin, Navn: "Berit Administrator"}}})
 	must(t, err)
 	feilende := func(kode feil.Kode) httpx.Handler {

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -79,12 +78,17 @@ func (i *innlogger) hent(ctx context.Context) (*oidc.Provider, error) {
 }
 
 func (i *innlogger) oauth(pr *oidc.Provider) *oauth2.Config {
-	return &oauth2.Config{ClientID: i.cfg.ClientID, ClientSecret: i.cfg.Secret, Endpoint: pr.Endpoint(),
+	e := pr.Endpoint()
+	// Said and not tried out: a code is good for one try.
+	if e.AuthStyle = oauth2.AuthStyleInHeader; i.cfg.Secret == "" {
+		e.AuthStyle = oauth2.AuthStyleInParams // the client id alone
+	}
+	return &oauth2.Config{ClientID: i.cfg.ClientID, ClientSecret: i.cfg.Secret, Endpoint: e,
 		RedirectURL: i.retur, Scopes: []string{oidc.ScopeOpenID, "profile"}}
 }
 
 // bevis are the parameters that prove the client by its key (RFC 7523).
-func (i *innlogger) bevis(tokenURL string, naa time.Time) ([]oauth2.AuthCodeOption, error) {
+func (i *innlogger) bevis(naa time.Time) ([]oauth2.AuthCodeOption, error) {
 	if i.cfg.Nokkel == nil {
 		return nil, nil
 	}
@@ -92,7 +96,7 @@ func (i *innlogger) bevis(tokenURL string, naa time.Time) ([]oauth2.AuthCodeOpti
 	if err != nil {
 		return nil, fmt.Errorf("the client's key: %w", err)
 	}
-	b, err := json.Marshal(map[string]any{"iss": i.cfg.ClientID, "sub": i.cfg.ClientID, "aud": cmp.Or(i.cfg.Issuer, tokenURL),
+	b, err := json.Marshal(map[string]any{"iss": i.cfg.ClientID, "sub": i.cfg.ClientID, "aud": i.cfg.Issuer,
 		"jti": rand.Text(), "iat": naa.Unix(), "exp": naa.Add(time.Minute).Unix()})
 	if err != nil {
 		return nil, fmt.Errorf("the client's assertion: %w", err)
@@ -183,7 +187,7 @@ func (p *Portal) startLogginn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.settKake(w, logginnkake, base64.RawURLEncoding.EncodeToString(b), logginntid)
-	spraak := p.tekster.velg(r)
+	spraak := p.spraak(r)
 	return videre(w, r, p.oidc.oauth(pr).AuthCodeURL(l.State, oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce),
 		oauth2.SetAuthURLParam("acr_values", acr[l.Niva]), oauth2.SetAuthURLParam("ui_locales", spraak)))
 }
@@ -231,7 +235,7 @@ func (i *innlogger) innlos(ctx context.Context, kode string, l paavei, naa func(
 		return "", 0, err
 	}
 	o := i.oauth(pr)
-	bevis, err := i.bevis(o.Endpoint.TokenURL, naa())
+	bevis, err := i.bevis(naa())
 	if err != nil {
 		return "", 0, err
 	}

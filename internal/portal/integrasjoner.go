@@ -131,7 +131,7 @@ func (p *Portal) visIntegrasjoner(w http.ResponseWriter, r *http.Request) error 
 		if i.Global {
 			navnet.Tekst += " (" + t("integrasjon.global") + ")"
 		}
-		tab.Rader = append(tab.Rader, []celle{navnet, {Tekst: i.AutorisertOrgnr}, tilganger, {Tekst: dato(p.tekster.velg(r), i.Opprettet)}})
+		tab.Rader = append(tab.Rader, []celle{navnet, {Tekst: i.AutorisertOrgnr}, tilganger, {Tekst: dato(p.spraak(r), i.Opprettet)}})
 	}
 	return p.vis(w, r, http.StatusOK, "integrasjoner", side{Tittel: t("meny.integrasjoner"), Org: &org, Aktiv: "integrasjoner",
 		Data: map[string]any{"OrgID": org.ID, "Tabell": tab, "Slettet": r.URL.Query().Get("slettet") != ""}})

@@ -103,6 +103,9 @@ func New(d Deps, cfg Config) (*Portal, error) {
 	if cfg.OIDC.Issuer != "" && cfg.OIDC.ClientID == "" {
 		return nil, errors.New("portal: the issuer of logins is set, but not the client id")
 	}
+	if cfg.OIDC.Secret != "" && cfg.OIDC.Nokkel != nil {
+		return nil, errors.New("portal: the client proves itself by a secret or by a key, not by both")
+	}
 	p := &Portal{Deps: d, cfg: cfg, ur: cfg.Sesjonsklokke, sikker: base.Scheme == "https", vern: http.NewCrossOriginProtection()}
 	if p.ur == nil {
 		p.ur = d.Klokke

@@ -19,7 +19,7 @@ func TestBareTastatur(t *testing.T) {
 	ctx := chromium(t)
 	h := husMedNett(t)
 	h.dokumentlager(t, orgSkog)
-	f := h.nyttVindu(t, ctx, "")
+	f := h.nyttVindu(ctx, t, "")
 	f.skjerm(1280, 900, false)
 	f.gaa("/")
 
@@ -139,7 +139,7 @@ func TestUtenJavaScript(t *testing.T) {
 	ctx := chromium(t)
 	h := husMedNett(t)
 	h.dokumentlager(t, orgTest)
-	f := h.nyttVindu(t, ctx, admin)
+	f := h.nyttVindu(ctx, t, admin)
 	f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
@@ -211,7 +211,7 @@ func TestVarselFoerUtlogging(t *testing.T) {
 	t.Parallel()
 	ctx := chromium(t)
 	h := husMedNett(t)
-	f := h.nyttVindu(t, ctx, admin)
+	f := h.nyttVindu(ctx, t, admin)
 	f.skjerm(1280, 900, false)
 	f.gaa("/forvaltning/" + orgTest + "/tjenester")
 	if js[bool](f, `document.querySelector("#utlogging").open`) {
@@ -221,7 +221,7 @@ func TestVarselFoerUtlogging(t *testing.T) {
 	js[any](f, `(() => { const d = Date.now; Date.now = () => d() + 26 * 60000 })()`)
 	f.venterPaa(`document.querySelector("#utlogging").open`)
 	f.venterPaa(`document.querySelector("#utlogging [data-flere]").textContent === "Du blir logget ut om under 5 minutter."`)
-	f.tilgjengelig("varsel")
+	f.tilgjengelig("varsel", alleRegler)
 	f.bilde("varsel")
 	h.Klokke.Sett(h.Klokke.Now().Add(26 * time.Minute))
 	if got := f.fokus(); got != "button:Fortsett" {
@@ -241,7 +241,7 @@ func TestUtskrift(t *testing.T) {
 	h := husMedNett(t)
 	h.dokumentlager(t, orgTest)
 	h.konfigurer(t)
-	f := h.nyttVindu(t, ctx, admin)
+	f := h.nyttVindu(ctx, t, admin)
 	f.gaa("/forvaltning/" + orgTest + "/digisos")
 	f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})

@@ -83,7 +83,8 @@ func (p *Portal) kakenavn(navn string) string {
 }
 
 func (p *Portal) settKake(w http.ResponseWriter, navn, verdi string, maks time.Duration) {
-	c := &http.Cookie{Name: p.kakenavn(navn), Value: verdi, Path: "/", HttpOnly: true, Secure: p.sikker, SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: p.kakenavn(navn), Value: verdi, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, //nolint:gosec // plain HTTP is a developer's machine
+		Secure: p.sikker}
 	if c.MaxAge = int(maks.Seconds()); verdi == "" {
 		c.MaxAge = -1
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"knutepunkt/internal/grunntest"
+	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
 )
 
@@ -56,6 +58,39 @@ func TestInnlogging(t *testing.T) {
 	n.get(t, til).er(t, 200)
 	n.kaker["sesjon"] = gammel
 	n.get(t, til).til(t, "/logg-inn?til="+til)
+}
+
+// The client can prove itself by a key, as ID-porten prefers, or be a public one;
+// one that does not fit is let nowhere.
+func TestKlientbevis(t *testing.T) {
+	t.Parallel()
+	nokkel, _ := grunntest.Plattformnokkel(t)
+	registrer := func(k *utsteder.Klient) {
+		n := utsteder.Nokkel{}
+		n.Key, n.KeyID = &nokkel.PublicKey, "nokkel-1"
+		k.Secret, k.Nokler = "", []utsteder.Nokkel{n}
+	}
+	for navn, tt := range map[string]struct {
+		endre func(*OIDC, *utsteder.Klient)
+		inn   bool
+	}{
+		"key": {func(o *OIDC, k *utsteder.Klient) {
+			o.Secret, o.Nokkel, o.KeyID = "", nokkel, "nokkel-1"
+			registrer(k)
+		}, true},
+		"another key": {func(o *OIDC, k *utsteder.Klient) {
+			o.Secret, o.Nokkel, o.KeyID = "", nokkel, "nokkel-2"
+			registrer(k)
+		}, false},
+		"public":       {func(o *OIDC, k *utsteder.Klient) { o.Secret, k.Secret = "", "" }, true},
+		"wrong secret": {func(o *OIDC, _ *utsteder.Klient) { o.Secret = "feil" }, false},
+	} {
+		n := husPaa(t, "http://portal.test", tt.endre).nettleser()
+		svar := n.loggInn(t, admin, 3, "/forvaltning")
+		if inn := n.kaker["sesjon"] != ""; inn != tt.inn || !inn && svar.StatusCode != 400 {
+			t.Errorf("%s: logged in: %t (%d)", navn, inn, svar.StatusCode)
+		}
+	}
 }
 
 // Over HTTPS the cookies are for this host and HTTPS alone, and the headers say so.

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -39,22 +40,18 @@ type side struct {
 
 	Spraak     string
 	Spraakvalg []spraakvalg
-	Sti        string
 	Innlogget  bool
-	FlereOrg   bool
 	Slutt      time.Time // of the login
 	Gjenstaar  int       // seconds to it
 	Testmiljo  bool
-	Statisk    func(string) string
 	Kontakt    string
-	Nivaa      int
 }
 
 type lenke struct{ Tekst, URL string }
 
 type spraakvalg struct {
-	Kode, Navn string
-	Valgt      bool
+	Kode, Navn, URL string
+	Valgt           bool
 }
 
 // lesMaler parses every page in every language.
@@ -125,30 +122,52 @@ func (p *Portal) rute(pattern string, t auth.Tilgang, h httpx.Handler) auth.Rout
 			}
 			if valgt := r.URL.Query().Get(spraakkake); valgt != "" && r.Method == http.MethodGet {
 				if p.tekster.av[valgt] != nil {
-					http.SetCookie(w, &http.Cookie{Name: spraakkake, Value: valgt, Path: "/", MaxAge: 365 * 24 * 3600,
-						HttpOnly: true, Secure: p.sikker, SameSite: http.SameSiteLaxMode})
+					p.settKake(w, spraakkake, valgt, 365*24*time.Hour)
 				}
-				return videre(w, r, r.URL.EscapedPath())
+				return videre(w, r, denneSiden(r, ""))
 			}
 			return h(w, r)
 		}}
 }
 
-// videre sends the browser on with a GET.
+// denneSiden is the address of a page in a language ("": as chosen), with what a
+// login must not forget.
+func denneSiden(r *http.Request, spraak string) string {
+	v := url.Values{}
+	for _, navn := range []string{"til", "niva"} {
+		if q := r.URL.Query(); q.Has(navn) {
+			v.Set(navn, q.Get(navn))
+		}
+	}
+	if spraak != "" {
+		v.Set(spraakkake, spraak)
+	}
+	sti := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
+	if len(v) == 0 {
+		return sti
+	}
+	return sti + "?" + v.Encode()
+}
+
+// videre sends the browser on with a GET: to a page of ours, to the issuer, or
+// to what lokalSti has let through.
 func videre(w http.ResponseWriter, r *http.Request, til string) error {
-	http.Redirect(w, r, til, http.StatusSeeOther)
+	http.Redirect(w, r, til, http.StatusSeeOther) //nolint:gosec // see above
 	return nil
 }
 
+// spraak is the language of a request.
+func (p *Portal) spraak(r *http.Request) string { return p.tekster.velg(r, p.kakenavn(spraakkake)) }
+
 // tolk gives texts in the request's language.
-func (p *Portal) tolk(r *http.Request) tolk { return p.tekster.til(p.tekster.velg(r)) }
+func (p *Portal) tolk(r *http.Request) tolk { return p.tekster.til(p.spraak(r)) }
 
 // vis answers with a page.
 func (p *Portal) vis(w http.ResponseWriter, r *http.Request, status int, navn string, s side) error {
-	s.Spraak, s.Sti, s.Testmiljo, s.Kontakt = p.tekster.velg(r), r.URL.EscapedPath(), p.cfg.Testmiljo, p.cfg.Kontakt
+	s.Spraak, s.Testmiljo, s.Kontakt = p.spraak(r), p.cfg.Testmiljo, p.cfg.Kontakt
 	for _, sp := range spraak {
 		if p.tekster.av[sp.kode] != nil {
-			s.Spraakvalg = append(s.Spraakvalg, spraakvalg{sp.kode, sp.navn, sp.kode == s.Spraak})
+			s.Spraakvalg = append(s.Spraakvalg, spraakvalg{sp.kode, sp.navn, denneSiden(r, sp.kode), sp.kode == s.Spraak})
 		}
 	}
 	// The sesjon is read anew: the page may have made or ended it.
@@ -157,7 +176,7 @@ func (p *Portal) vis(w http.ResponseWriter, r *http.Request, status int, navn st
 		if naa.Sub(ses.sist) >= time.Minute { // as Request has just noted
 			ses.sist = naa
 		}
-		s.Innlogget, s.Slutt, s.Nivaa = true, ses.slutt(), ses.Niva
+		s.Innlogget, s.Slutt = true, ses.slutt()
 		s.Gjenstaar = int(s.Slutt.Sub(naa).Seconds())
 	}
 	m := p.maler[s.Spraak][navn]

@@ -96,6 +96,9 @@ func TestAlleSider(t *testing.T) {
 		n.get(t, "/?sprak="+sprak).til(t, "/")
 		for sti := range sider {
 			s := n.get(t, sti)
+			if elleve.MatchString(s.Header.Get("Location")) {
+				t.Errorf("%s leads to %s", sti, s.Header.Get("Location"))
+			}
 			for navn, want := range map[string]string{
 				"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 				"Referrer-Policy":         "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin",
@@ -116,6 +119,15 @@ func TestAlleSider(t *testing.T) {
 			if m := tittelen.FindStringSubmatch(s.html); m == nil || !strings.HasSuffix(m[1], " – Knutepunkt") || strings.HasPrefix(m[1], " ") {
 				t.Errorf("%s: title %q", sti, m)
 			}
+		}
+	}
+	logg := h.logg.b.String()
+	if strings.Count(logg, "msg=request") < 3*len(sider) {
+		t.Errorf("too little is logged: %d bytes", len(logg))
+	}
+	for _, s := range []string{admin, "Testby", "state=", "code="} {
+		if strings.Contains(logg, s) {
+			t.Errorf("%q is in the log", s)
 		}
 	}
 }
@@ -198,6 +210,9 @@ func TestSpraak(t *testing.T) {
 	n.sprak = "en"
 	n.get(t, "/om").er(t, 200, "About this site", `href="/om?sprak=nn"`)
 	n.get(t, "/om?sprak=nn").til(t, "/om")
+	n.get(t, "//?sprak=nn").til(t, "/") // and not to a host of no name
+	n.get(t, "/logg-inn?til=%2Fforvaltning&niva=4").er(t, 200, `href="/logg-inn?niva=4&amp;sprak=nb&amp;til=%2Fforvaltning"`)
+	n.get(t, "/logg-inn?niva=4&sprak=nn&til=%2Fforvaltning").til(t, "/logg-inn?niva=4&til=%2Fforvaltning")
 	n.get(t, "/om").er(t, 200, "Om nettstaden")
 	n.get(t, "/om?sprak=xx").til(t, "/om") // not a language: nothing changes
 	n.get(t, "/om").er(t, 200, "Om nettstaden")

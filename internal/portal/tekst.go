@@ -77,8 +77,8 @@ const spraakkake = "sprak"
 
 // velg finds the language of a request: what was chosen, else what the browser
 // prefers, else bokmål.
-func (t *tekster) velg(r *http.Request) string {
-	if c, err := r.Cookie(spraakkake); err == nil && t.av[c.Value] != nil {
+func (t *tekster) velg(r *http.Request, kake string) string {
+	if c, err := r.Cookie(kake); err == nil && t.av[c.Value] != nil {
 		return c.Value
 	}
 	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))

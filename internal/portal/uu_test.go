@@ -129,7 +129,7 @@ func TestAlleKanBrukeSidene(t *testing.T) {
 	for _, s := range tilstander(t, h) {
 		f := vinduer[s.hvem]
 		if f == nil {
-			f = h.nyttVindu(t, ctx, s.hvem)
+			f = h.nyttVindu(ctx, t, s.hvem)
 			vinduer[s.hvem] = f
 		}
 		for _, m := range []struct {
@@ -144,7 +144,11 @@ func TestAlleKanBrukeSidene(t *testing.T) {
 					s.skjema(f)
 				}
 			}
-			f.tilgjengelig(s.navn + " " + m.navn)
+			if m.mork {
+				f.tilgjengelig(s.navn+" "+m.navn, fargeregler)
+			} else {
+				f.tilgjengelig(s.navn+" "+m.navn, alleRegler)
+			}
 			f.bilde(s.navn + "-" + m.navn)
 			for _, bredde := range []int64{m.bredde, 640} {
 				f.skjerm(bredde, 900, m.mork)

@@ -287,6 +287,7 @@ func (s *Sandbox) presenter(out io.Writer) {
 	}
 	fmt.Fprintf(out, `Knutepunkt sandkasse er klar.
 
+  Nettsider     %s/
   Oversikt      %s/sandbox
   API-er        %s/api
   AMQP          amqp://%s:%d   (TLS: port %d, CA i %s)
@@ -295,5 +296,5 @@ func (s *Sandbox) presenter(out io.Writer) {
   Beskrivelse   %s
 
 Alle personer, nøkler og passord her er syntetiske og verdiløse. Stopp med Ctrl-C.
-`, b.BaseURL, b.BaseURL, b.AMQP.Host, b.AMQP.Port, b.AMQP.TLSPort, filepath.Join(s.dir, caFil), b.Maskinporten.Issuer, b.IDPorten.Issuer, fil)
+`, b.BaseURL, b.BaseURL, b.BaseURL, b.AMQP.Host, b.AMQP.Port, b.AMQP.TLSPort, filepath.Join(s.dir, caFil), b.Maskinporten.Issuer, b.IDPorten.Issuer, fil)
 }
