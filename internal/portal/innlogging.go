@@ -12,12 +12,13 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
@@ -40,9 +41,14 @@ type innlogger struct {
 	klient *http.Client
 	retur  string // redirect_uri
 
-	mu       sync.Mutex
-	provider *oidc.Provider
-	utlogg   string // end_session_endpoint; "" when it has none
+	kjent  atomic.Pointer[tjener]
+	henter singleflight.Group
+}
+
+// tjener is what the issuer tells of itself.
+type tjener struct {
+	*oidc.Provider
+	utlogging string // end_session_endpoint; "" when it has none
 }
 
 func (p *Portal) nyInnlogger() *innlogger {
@@ -53,31 +59,37 @@ func (p *Portal) nyInnlogger() *innlogger {
 	return i
 }
 
-// hent gives the issuer; feil.Utilgjengelig when there is none or it does not answer.
-func (i *innlogger) hent(ctx context.Context) (*oidc.Provider, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
+// hent gives the issuer; feil.Utilgjengelig when there is none or it does not
+// answer. However many wait, it is asked once at a time.
+func (i *innlogger) hent(ctx context.Context) (*tjener, error) {
 	if i.cfg.Issuer == "" {
 		return nil, feil.Ny(feil.Utilgjengelig, "Innlogging er ikke satt opp")
 	}
-	if i.provider == nil {
+	if u := i.kjent.Load(); u != nil {
+		return u, nil
+	}
+	_, err, _ := i.henter.Do("", func() (any, error) {
 		// The provider keeps the context for fetching keys later.
 		pr, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), i.klient), i.cfg.Issuer)
 		if err != nil {
-			return nil, feil.Ny(feil.Utilgjengelig, "Innloggingstjenesten svarer ikke. Prøv igjen om litt.").Med(err)
+			return nil, err
 		}
 		var m struct {
 			EndSession string `json:"end_session_endpoint"`
 		}
 		if err := pr.Claims(&m); err != nil {
-			return nil, fmt.Errorf("the issuer's metadata: %w", err)
+			return nil, err
 		}
-		i.provider, i.utlogg = pr, m.EndSession
+		i.kjent.Store(&tjener{pr, m.EndSession})
+		return nil, nil
+	})
+	if err != nil {
+		return nil, feil.Ny(feil.Utilgjengelig, "Innloggingstjenesten svarer ikke. Prøv igjen om litt.").Med(fmt.Errorf("the issuer's metadata: %w", err))
 	}
-	return i.provider, nil
+	return i.kjent.Load(), nil
 }
 
-func (i *innlogger) oauth(pr *oidc.Provider) *oauth2.Config {
+func (i *innlogger) oauth(pr *tjener) *oauth2.Config {
 	e := pr.Endpoint()
 	// Said and not tried out: a code is good for one try.
 	if e.AuthStyle = oauth2.AuthStyleInHeader; i.cfg.Secret == "" {
@@ -288,8 +300,8 @@ func (p *Portal) loggUt(alle bool) func(w http.ResponseWriter, r *http.Request) 
 			return err
 		}
 		ut := "/logget-ut"
-		if _, err := p.oidc.hent(r.Context()); err == nil && p.oidc.utlogg != "" {
-			ut = p.oidc.utlogg + "?" + url.Values{"client_id": {p.oidc.cfg.ClientID}, "post_logout_redirect_uri": {p.cfg.BaseURL + "/logget-ut"}}.Encode()
+		if u, err := p.oidc.hent(r.Context()); err == nil && u.utlogging != "" {
+			ut = u.utlogging + "?" + url.Values{"client_id": {p.oidc.cfg.ClientID}, "post_logout_redirect_uri": {p.cfg.BaseURL + "/logget-ut"}}.Encode()
 		}
 		return p.vis(w, r, http.StatusOK, "loggerut", side{Tittel: p.tolk(r)("loggerut.tittel"), Videre: ut, Data: map[string]any{"Videre": ut}})
 	}

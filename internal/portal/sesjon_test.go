@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -370,3 +371,23 @@ func FuzzLokalSti(f *testing.F) {
 		}
 	})
 }
+
+// An issuer that is down stops logins for as long as it is down, and nothing else:
+// who is logged in stays so, and can log out.
+func TestUtstederNede(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	n := h.som(t, admin)
+	h.p.oidc = h.p.nyInnlogger() // as after a restart
+	h.p.oidc.klient = &http.Client{Transport: nede{}}
+	h.nettleser().get(t, "/logg-inn/start").er(t, 503, "Tjenesten er ikke tilgjengelig nå")
+	n.get(t, "/forvaltning").er(t, 200)
+	n.post(t, "/logg-ut").er(t, 200, `content="0; url=/logget-ut"`)
+	n.get(t, "/forvaltning").til(t, "/logg-inn?til=/forvaltning")
+	h.p.oidc.klient = &http.Client{Transport: rett{h}}
+	n.loggInn(t, admin, 3, "/forvaltning").til(t, "/forvaltning")
+}
+
+type nede struct{}
+
+func (nede) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
