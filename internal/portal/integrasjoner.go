@@ -24,6 +24,7 @@ var overlapp = map[string]time.Duration{"ingen": 0, "time": time.Hour, "dogn": 2
 var kanGis = []struct{ ressurs, forelder, privilegium, tekst string }{
 	{organisasjon.TypeDigisos, "", auth.DigisosOppdater, "tilgang.digisos"},
 	{organisasjon.TypeFiksIOKonto, organisasjon.TypeFiksIO, auth.FiksIOKonto, "tilgang.fiksio"},
+	{organisasjon.TypeSvarUtKonto, organisasjon.TypeSvarUt, auth.SvarUtKonto, "tilgang.svarut"},
 }
 
 // mulig is one privilege on one ressurs of an organisation.

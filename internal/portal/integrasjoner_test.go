@@ -152,6 +152,21 @@ func TestTilganger(t *testing.T) {
 		t.Error(s.html)
 	}
 	to.get(t, "/forvaltning/"+orgTest+"/digisos").er(t, 200, `href="`+sti+`"`)
+	// A sender's account in SvarUt comes with its service.
+	const svarut = "00000000-0000-4000-9000-000000000302"
+	h.skriv(t, func(tx *store.Tx) error {
+		tjeneste, err := h.org.TaIBruk(t.Context(), tx, orgTest, organisasjon.TypeSvarUt)
+		if err != nil {
+			return err
+		}
+		return h.org.OpprettRessurs(t.Context(), tx, organisasjon.Ressurs{ID: svarut, Forelder: tjeneste, Type: organisasjon.TypeSvarUtKonto, Navn: "Postmottak"})
+	})
+	s = to.get(t, sti).er(t, 200, "Kan sende forsendelser med SvarUt", "Konto: Postmottak")
+	to.post(t, sti, "versjon", s.skjult(t, "versjon"), "tilgang", d, "tilgang", f, "tilgang", auth.SvarUtKonto+":"+svarut).til(t, sti+"?lagret=1")
+	if ja, err := h.org.Har(t.Context(), id, auth.SvarUtKonto, svarut); err != nil || !ja {
+		t.Errorf("%t %v", ja, err)
+	}
+	s = to.get(t, sti)
 	// Nothing can be had by naming it: only what the page offers.
 	to.post(t, sti, "versjon", s.skjult(t, "versjon"), "tilgang", auth.Admin+":"+orgTest, "tilgang", auth.DigisosNAV+":"+ressurs).til(t, sti+"?lagret=1")
 	har(false, false)
