@@ -29,6 +29,7 @@ need rabbitmq-server test -x /usr/lib/rabbitmq/bin/rabbitmq-server
 need poppler-utils has pdftotext
 need qpdf has qpdf
 need openssh-server test -x /usr/sbin/sshd
+need chromium has chromium
 need librabbitmq-client-java test -e /usr/share/java/amqp-client.jar
 
 [ -n "$missing" ] || exit 0

@@ -31,6 +31,7 @@ import (
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut"
 	"knutepunkt/internal/svarut/altinn"
@@ -67,6 +68,7 @@ type Config struct {
 	Digisos  digisos.Config
 	Levering levering.Config
 	SvarUt   SvarUt
+	Portal   portal.Config // BaseURL and Sesjonsklokke are set from the above
 
 	API []string // services whose OpenAPI documents are served
 
@@ -101,6 +103,7 @@ type App struct {
 	FiksIO        *fiksio.Service
 	AMQP          *amqp.Listener
 	Digisos       *digisos.Service
+	Portal        *portal.Portal
 
 	ruter   []auth.Route
 	handler http.Handler
@@ -116,7 +119,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
 		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), svarinn.Migrations(),
-		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(),
+		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(), portal.Migrations(),
 	}
 }
 
@@ -198,6 +201,13 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("building Digisos: %w", err)
 	}
+	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
+	a.Portal, err = portal.New(portal.Deps{
+		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos,
+	}, cfg.Portal)
+	if err != nil {
+		return fmt.Errorf("building the pages: %w", err)
+	}
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()
@@ -274,6 +284,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.Digisos.Routes()...)
 	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
+	a.ruter = append(a.ruter, a.Portal.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {

@@ -27,6 +27,7 @@ var etasjer = [][]string{
 	{"internal/dokumentlager", "internal/levering", "internal/fiksio/amqp"},
 	{"internal/fiksio", "internal/svarut/svarinn", "internal/svarut/altinn", "internal/svarut/print"},
 	{"internal/digisos", "internal/svarut"},
+	{"internal/portal"},
 	{"internal/app"},
 	{"internal/sandbox"},
 	{"cmd/knutepunkt", "bench", "interop", "scripts"},

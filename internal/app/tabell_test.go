@@ -174,6 +174,15 @@ func TestTabellHolder(t *testing.T) {
 				h.slag = 0
 			}
 			switch {
+			case rt.Feilside != nil && tg.Slag&auth.Anonym == 0:
+				// A page: no token is a login there, whosever it is.
+				if w.Code != http.StatusSeeOther || !strings.HasPrefix(w.Header().Get("Location"), "/logg-inn?") {
+					t.Errorf("%s by %s: %d to %q, want the way to log in", rt.Pattern, h.navn, w.Code, w.Header().Get("Location"))
+				}
+			case rt.Feilside != nil:
+				if w.Code == http.StatusUnauthorized || w.Code == http.StatusForbidden {
+					t.Errorf("%s by %s: %d, but it is open to all", rt.Pattern, h.navn, w.Code)
+				}
 			case tg.Slag == auth.Anonym:
 				if w.Code == http.StatusUnauthorized || w.Code == http.StatusForbidden {
 					t.Errorf("%s by %s: %d, but it is open to all", rt.Pattern, h.navn, w.Code)

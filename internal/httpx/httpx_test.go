@@ -425,3 +425,31 @@ func TestRealServerKeepsConnections(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A route can answer its errors with a page: the status line is its own, and the
+// cause is logged under the errorId that the page is given.
+func TestFeilside(t *testing.T) {
+	t.Parallel()
+	var logg strings.Builder
+	var fikk Feilmelding
+	ro := &Router{Log: slog.New(slog.NewTextHandler(&logg, nil))}
+	feiler := func(http.ResponseWriter, *http.Request) error { return fmt.Errorf("aarsaken") }
+	ro.Handle("GET /side", feiler, Feilside(func(w http.ResponseWriter, r *http.Request, m Feilmelding) {
+		fikk = m
+		http.Redirect(w, r, "/annen", http.StatusSeeOther)
+	}))
+	ro.Handle("GET /api", feiler)
+	w := httptest.NewRecorder()
+	ro.ServeHTTP(w, httptest.NewRequest("GET", "/side", nil))
+	if w.Code != http.StatusSeeOther || w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	if fikk.Status != 500 || fikk.Message != internMelding || !strings.Contains(logg.String(), fikk.ErrorID) || !strings.Contains(logg.String(), "aarsaken") {
+		t.Errorf("%+v\n%s", fikk, logg.String())
+	}
+	w = httptest.NewRecorder()
+	ro.ServeHTTP(w, httptest.NewRequest("GET", "/api", nil))
+	if w.Code != 500 || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("another route: %d %v", w.Code, w.Header())
+	}
+}

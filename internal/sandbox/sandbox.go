@@ -14,9 +14,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"knutepunkt/api"
@@ -25,6 +27,7 @@ import (
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/mail"
+	"knutepunkt/internal/portal"
 	fakealtinn "knutepunkt/internal/sandbox/altinn"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
@@ -178,6 +181,7 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 			return s.epost
 		},
 		EpostFra: "Knutepunkt sandkasse <ikke-svar@knutepunkt.test>", PlattformOrgID: orgPlattform, API: api.Services(),
+		Portal: s.portal(httpLn),
 		SvarUt: svarut,
 		Ruter: func(a *app.App) []auth.Route {
 			ruter := append(s.utsteder.Routes(), s.routes()...)
@@ -214,9 +218,28 @@ func (s *Sandbox) nyUtsteder(base string) (err error) {
 	if cfg.Klienter, err = klienter(); err != nil {
 		return err
 	}
+	cfg.Klienter = append(cfg.Klienter, utsteder.Klient{ID: portalKlient, Orgnr: orgnrLeverandor,
+		Redirect: []string{base + "/logg-inn/svar"}})
 	s.utsteder, err = utsteder.New(cfg)
 	return err
 }
+
+// portal are the settings of the web pages: one logs in with the sandbox's own
+// issuer. It is called at the listener and not at its address, which may be good
+// outside only (a container's, say).
+func (s *Sandbox) portal(ln net.Listener) portal.Config {
+	cfg := portal.Config{Testmiljo: true, OIDC: portal.OIDC{Issuer: s.beskrivelse.IDPorten.Issuer, ClientID: portalKlient}}
+	if strings.HasPrefix(s.beskrivelse.BaseURL, "http://") {
+		cfg.OIDC.Klient = &http.Client{Timeout: stoppetid, Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", utad(ln))
+			}}}
+	}
+	return cfg
+}
+
+// portalKlient is the web pages' client at the sandbox's ID-porten.
+const portalKlient = "knutepunkt-portal"
 
 // utad is a listener's address as a client on this machine reaches it.
 func utad(ln net.Listener) string {
@@ -264,6 +287,7 @@ func (s *Sandbox) presenter(out io.Writer) {
 	}
 	fmt.Fprintf(out, `Knutepunkt sandkasse er klar.
 
+  Nettsider     %s/
   Oversikt      %s/sandbox
   API-er        %s/api
   AMQP          amqp://%s:%d   (TLS: port %d, CA i %s)
@@ -272,5 +296,5 @@ func (s *Sandbox) presenter(out io.Writer) {
   Beskrivelse   %s
 
 Alle personer, nøkler og passord her er syntetiske og verdiløse. Stopp med Ctrl-C.
-`, b.BaseURL, b.BaseURL, b.AMQP.Host, b.AMQP.Port, b.AMQP.TLSPort, filepath.Join(s.dir, caFil), b.Maskinporten.Issuer, b.IDPorten.Issuer, fil)
+`, b.BaseURL, b.BaseURL, b.BaseURL, b.AMQP.Host, b.AMQP.Port, b.AMQP.TLSPort, filepath.Join(s.dir, caFil), b.Maskinporten.Issuer, b.IDPorten.Issuer, fil)
 }

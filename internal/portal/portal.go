@@ -1,0 +1,128 @@
+// Package portal is the platform's web pages: the base that all of them stand
+// on (layout, texts, sessions, login, forms, errors), and Forvaltning, where an
+// organisation's administrators set up its services.
+//
+// Every page is server-rendered and works without JavaScript. Nothing on a page
+// comes from another host, and nothing in it is inline: the content security
+// policy allows neither.
+package portal
+
+import (
+	"crypto/rsa"
+	"embed"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"knutepunkt/internal/digisos"
+	"knutepunkt/internal/fiksio"
+	"knutepunkt/internal/jobs"
+	"knutepunkt/internal/keys"
+	"knutepunkt/internal/klokke"
+	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are this room's tables.
+func Migrations() store.Migrations {
+	return store.Migrations{Room: "portal", FS: migrations}
+}
+
+// Deps are the rooms below that this one stands on. All are required.
+type Deps struct {
+	DB           *store.DB
+	Ring         *keys.Ring
+	Klokke       klokke.Klokke
+	Jobber       *jobs.Engine
+	Organisasjon *organisasjon.Service
+	FiksIO       *fiksio.Service
+	Digisos      *digisos.Service
+}
+
+// Config is what an instance decides about its pages.
+type Config struct {
+	// BaseURL is the external address of the pages, without trailing slash.
+	// Cookies are for HTTPS alone when it is https.
+	BaseURL string
+	// Sesjonsklokke is the clock of sessions and logins; nil: Deps.Klokke. The
+	// sandbox moves the platform's clock days ahead, and nobody is logged out by it.
+	Sesjonsklokke klokke.Klokke
+	OIDC          OIDC
+	// Testmiljo puts a banner on every page: no real persons here.
+	Testmiljo bool
+	// Links of the footer; "" where there is none.
+	Tilgjengelighetserklaring, Personvern, Kontakt string
+}
+
+// OIDC is how persons log in (auth contract §4): with ID-porten, or with the
+// sandbox's issuer. Without an Issuer nobody can.
+type OIDC struct {
+	Issuer   string // byte for byte as the issuer's metadata has it
+	ClientID string
+	// Secret, or Nokkel with its KeyID, proves the client; without either it is a
+	// public client, which PKCE protects.
+	Secret string
+	Nokkel *rsa.PrivateKey
+	KeyID  string
+	// Klient makes the calls to the issuer; nil: one with a time limit.
+	Klient *http.Client
+}
+
+// How long a login lasts.
+const (
+	Ledig    = 30 * time.Minute // without a request
+	Absolutt = 8 * time.Hour    // in all
+	Varsel   = 5 * time.Minute  // before Ledig is over, the page tells
+)
+
+// Portal is the pages.
+type Portal struct {
+	Deps
+	cfg     Config
+	ur      klokke.Klokke // of sessions
+	sikker  bool          // cookies are for HTTPS alone
+	tekster *tekster
+	maler   map[string]map[string]*mal // by language and name
+	statisk *statisk
+	oidc    *innlogger
+	vern    *http.CrossOriginProtection
+}
+
+// New builds the pages; an error names what is wrong with cfg.
+func New(d Deps, cfg Config) (*Portal, error) {
+	base, err := url.Parse(cfg.BaseURL)
+	if err != nil || base.Host == "" || strings.HasSuffix(cfg.BaseURL, "/") {
+		return nil, fmt.Errorf("portal: the base URL %q must be absolute and without trailing slash", cfg.BaseURL)
+	}
+	if cfg.OIDC.Issuer != "" && cfg.OIDC.ClientID == "" {
+		return nil, errors.New("portal: the issuer of logins is set, but not the client id")
+	}
+	if cfg.OIDC.Secret != "" && cfg.OIDC.Nokkel != nil {
+		return nil, errors.New("portal: the client proves itself by a secret or by a key, not by both")
+	}
+	p := &Portal{Deps: d, cfg: cfg, ur: cfg.Sesjonsklokke, sikker: base.Scheme == "https", vern: http.NewCrossOriginProtection()}
+	if p.ur == nil {
+		p.ur = d.Klokke
+	}
+	if err := p.vern.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
+		return nil, fmt.Errorf("portal: the base URL: %w", err)
+	}
+	if p.tekster, err = lesTekster(); err != nil {
+		return nil, err
+	}
+	if p.statisk, err = nyStatisk(); err != nil {
+		return nil, err
+	}
+	if p.maler, err = p.lesMaler(); err != nil {
+		return nil, err
+	}
+	p.oidc = p.nyInnlogger()
+	p.feiing()
+	return p, nil
+}
