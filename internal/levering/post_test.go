@@ -100,6 +100,31 @@ func TestSenKvitteringGjelder(t *testing.T) {
 	}
 }
 
+// A receipt of a former round confirms, and takes back what the same channel has
+// in hand anew: the receiver must not get it again under another id.
+func TestKvitteringFraTidligereRunde(t *testing.T) {
+	t.Parallel()
+	h, id, kanaler := posthus(t, stegAltinn)
+	forste, _ := h.hent(t, id)
+	h.fram(t, forste.Frist.Sub(h.Klokke.Now()))
+	pause, _ := h.hent(t, id)
+	h.fram(t, pause.Frist.Sub(h.Klokke.Now()))
+	andre, _ := h.hent(t, id)
+	if andre.Tilstand != Sendt || andre.LeveranseID == forste.LeveranseID {
+		t.Fatalf("not sent anew: %+v", andre)
+	}
+	kanaler[KanalAltinn].trukket = nil
+	for range 2 {
+		if !h.bekreft(t, KanalAltinn, forste.LeveranseID) {
+			t.Fatal("the receipt was not taken")
+		}
+	}
+	l, _ := h.hent(t, id)
+	if l.Tilstand != Bekreftet || l.LeveranseID != forste.LeveranseID || !cmp.Equal(kanaler[KanalAltinn].trukket, []string{andre.LeveranseID}) {
+		t.Fatalf("%s as %s, taken back %v; want %s back", l.Tilstand, l.LeveranseID, kanaler[KanalAltinn].trukket, andre.LeveranseID)
+	}
+}
+
 func TestUtenGarantiErSlutt(t *testing.T) {
 	t.Parallel()
 	siste := stegAltinn

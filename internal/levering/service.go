@@ -290,18 +290,19 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	switch {
 	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
 		return true, nil
-	case sen && l.Tilstand != Stoppet && godtaSen(l.Plan, kanal):
-		if err := s.trekk(ctx, tx, l); err != nil {
-			return false, err
-		}
-		l.Kanal = kanal
-	case sen:
+	case sen && (l.Tilstand == Stoppet || !godtaSen(l.Plan, kanal)):
 		return false, skrivHistorie(ctx, tx, l.ID, Historie{
 			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
 		})
 	}
-	// Also when this channel was given up meanwhile but no other has it: the receiver has it.
-	l.LeveranseID = leveranseID
+	// Also when this channel was given up meanwhile but no other has it: the
+	// receiver has it, and must not get what was sent since.
+	if l.LeveranseID != leveranseID {
+		if err := s.trekk(ctx, tx, l); err != nil {
+			return false, err
+		}
+	}
+	l.Kanal, l.LeveranseID = kanal, leveranseID
 	return true, s.ferdig(ctx, tx, &l, Bekreftet, kanal, "")
 }
 
