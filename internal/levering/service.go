@@ -207,6 +207,7 @@ func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	} else {
 		l.Frist, l.NesteSteg = naa.Add(s.cfg.SendFrist), sendesMed(l.Plan[l.Steg].Kanal)
 	}
+	l.Alarm = l.Alarm && l.Runde > 1 // of a channel that was slow: it has been left
 	nyAlarm := l.Oppbrukt() && !l.Alarm
 	l.Alarm = l.Alarm || l.Oppbrukt()
 	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
