@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -328,6 +329,40 @@ func TestSletting(t *testing.T) {
 	}
 	// Read after its files are gone: the status moves, and nothing is kept again.
 	must(t, h.s.SettLest(t.Context(), lest, LestAv{fnrMottaker, "Arkivet", h.Klokke.Now()}))
+}
+
+// One that cannot be deleted is told of and tried again, and holds up no other.
+func TestSlettingSomFeiler(t *testing.T) {
+	t.Parallel()
+	vrang := ""
+	var logg bytes.Buffer
+	h := nyttHus(t, func(d *Deps, _ *Config) {
+		d.Log = slog.New(slog.NewTextHandler(&logg, nil))
+		d.Slettere = append(d.Slettere, func(_ context.Context, _ *store.Tx, id string) error {
+			if id == vrang {
+				return errors.New("in use")
+			}
+			return nil
+		})
+	})
+	vrang = h.maaSende(t, brev(tilOrg()))
+	h.hend(t, vrang, "kvitter SvarInn")
+	h.Frem(t, time.Hour)
+	annen := h.maaSende(t, brev(tilOrg()))
+	h.hend(t, annen, "kvitter SvarInn")
+	h.Frem(t, 100*24*time.Hour)
+	if f, err := h.s.Hent(t.Context(), annen); err != nil || f.Slettet.IsZero() {
+		t.Errorf("behind one that cannot be deleted: slettet %v, %v", f.Slettet, err)
+	}
+	if f, err := h.s.Hent(t.Context(), vrang); err != nil || !f.Slettet.IsZero() || f.FilerBorte || !strings.Contains(logg.String(), vrang) {
+		t.Errorf("%+v %v; log: %s", f, err, logg.String())
+	}
+	id := vrang
+	vrang = ""
+	h.Frem(t, 24*time.Hour)
+	if f, err := h.s.Hent(t.Context(), id); err != nil || f.Slettet.IsZero() {
+		t.Errorf("tried again: slettet %v, %v", f.Slettet, err)
+	}
 }
 
 // SENDT_DIGITALT that is read late keeps its files for as long again.
