@@ -15,6 +15,7 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
 )
@@ -216,6 +217,36 @@ func TestForHand(t *testing.T) {
 		}
 	}
 	feilkode(t, "what has left", h.s.LastNed(ctx, kari, systemBy, id, io.Discard), feil.Slettet)
+}
+
+// A filter reads what it asks for, and not all that ever came.
+func TestFilterLeserEtterIndeks(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	for _, tt := range []struct {
+		navn   string
+		filter Filter
+		want   string
+	}{
+		{"all", Filter{}, "svarinn_innkommet (mottakersystem=? AND opprettet>? AND opprettet<?)"},
+		{"between", Filter{Fra: grunntest.Start, Til: h.Klokke.Now()}, "svarinn_innkommet (mottakersystem=? AND opprettet>? AND opprettet<?)"},
+		{"waiting", Filter{BareKlar: true}, "svarinn_ko (mottakersystem=? AND opprettet>? AND opprettet<?)"},
+	} {
+		hvor, args := tt.filter.sporring(systemBy)
+		rows, err := h.DB.Read().QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT `+radKolonner+` FROM svarinn_forsendelser `+hvor, args...)
+		must(t, err)
+		var plan string
+		for rows.Next() {
+			var id, over, ubrukt int
+			var linje string
+			must(t, rows.Scan(&id, &over, &ubrukt, &linje))
+			plan += linje + "; "
+		}
+		must(t, errors.Join(rows.Err(), rows.Close()))
+		if !strings.Contains(plan, tt.want) {
+			t.Errorf("%s: %s", tt.navn, plan)
+		}
+	}
 }
 
 func TestSlett(t *testing.T) {
