@@ -105,10 +105,11 @@ func (s *Service) Hendelser(ctx context.Context, av auth.Caller, systemID, id st
 	if _, err := s.krev(ctx, av, systemID, 0); err != nil {
 		return nil, err
 	}
-	if _, err := egen(ctx, s.DB.Read(), systemID, id); err != nil {
+	r, err := egen(ctx, s.DB.Read(), systemID, id)
+	if err != nil {
 		return nil, err
 	}
-	return s.hendelser(ctx, s.DB.Read(), id)
+	return s.hendelser(ctx, s.DB.Read(), r.id)
 }
 
 // LastNed writes the zip of a forsendelse that waits, in clear, to a person who is
@@ -160,7 +161,7 @@ func (s *Service) LastNed(ctx context.Context, av auth.Caller, systemID, id stri
 // MarkerMottatt says for a person that the receiver has the forsendelse, as
 // Kvitter does for a machine. feil.IngenTilgang, and as Kvitter. Audited.
 func (s *Service) MarkerMottatt(ctx context.Context, av auth.Caller, systemID, id string) error {
-	mer, err := s.forHand(ctx, av, systemID, id, "SVARINN_MARKERT_MOTTATT", "Markert som mottatt av ")
+	mer, err := s.forHand(ctx, av, systemID, "SVARINN_MARKERT_MOTTATT", "Markert som mottatt av ")
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (s *Service) MarkerMottatt(ctx context.Context, av auth.Caller, systemID, i
 // forsendelse; it goes on to other channels. feil.IngenTilgang, and as
 // MottakFeilet. Audited.
 func (s *Service) MarkerFeilet(ctx context.Context, av auth.Caller, systemID, id, grunn string) error {
-	mer, err := s.forHand(ctx, av, systemID, id, "SVARINN_MARKERT_FEILET", "Markert som permanent feilet av ")
+	mer, err := s.forHand(ctx, av, systemID, "SVARINN_MARKERT_FEILET", "Markert som permanent feilet av ")
 	if err != nil {
 		return err
 	}
@@ -180,7 +181,7 @@ func (s *Service) MarkerFeilet(ctx context.Context, av auth.Caller, systemID, id
 
 // forHand gives what is written in the transaction of what a person does by hand:
 // the sender's log names the person.
-func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, id, handling, tekst string) (func(tx *store.Tx) error, error) {
+func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, handling, tekst string) (func(tx *store.Tx, r rad) error, error) {
 	m, err := s.krev(ctx, av, systemID, 3)
 	if err != nil {
 		return nil, err
@@ -195,11 +196,11 @@ func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, id, han
 			navn = p.Navn
 		}
 	}
-	return func(tx *store.Tx) error {
-		if err := s.Logg(ctx, tx, id, tekst+navn); err != nil {
+	return func(tx *store.Tx, r rad) error {
+		if err := s.Logg(ctx, tx, r.id, tekst+navn); err != nil {
 			return fmt.Errorf("writing to the sender's log: %w", err)
 		}
-		return s.revider(ctx, tx, av, m, handling, "", id)
+		return s.revider(ctx, tx, av, m, handling, "", r.id)
 	}, nil
 }
 
