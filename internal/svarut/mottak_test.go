@@ -285,6 +285,21 @@ func TestDuplikatvernISammeTransaksjon(t *testing.T) {
 	}
 }
 
+// Every intake counts those alike, within the one writer's transaction: neither
+// that nor a sender's search may read all that ever came.
+func TestSporringerLeserEtterIndeks(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	for _, tt := range []struct{ sporring, want string }{
+		{sporLike, "svarut_forsendelser_duplikat (duplikat=? AND mottatt>?)"},
+		{sporRef, "svarut_forsendelser_ref (ekstern_ref=?)"},
+	} {
+		if plan := h.Plan(t, tt.sporring, "x", "y"); !strings.Contains(plan, tt.want) {
+			t.Errorf("%s:\n%s", tt.sporring, plan)
+		}
+	}
+}
+
 // Files go three months after the end, and never before it.
 func TestSletting(t *testing.T) {
 	t.Parallel()

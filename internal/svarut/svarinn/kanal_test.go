@@ -233,16 +233,7 @@ func TestFilterLeserEtterIndeks(t *testing.T) {
 		{"waiting", Filter{BareKlar: true}, "svarinn_ko (mottakersystem=? AND opprettet>? AND opprettet<?)"},
 	} {
 		hvor, args := tt.filter.sporring(systemBy)
-		rows, err := h.DB.Read().QueryContext(t.Context(), `EXPLAIN QUERY PLAN SELECT `+radKolonner+` FROM svarinn_forsendelser `+hvor, args...)
-		must(t, err)
-		var plan string
-		for rows.Next() {
-			var id, over, ubrukt int
-			var linje string
-			must(t, rows.Scan(&id, &over, &ubrukt, &linje))
-			plan += linje + "; "
-		}
-		must(t, errors.Join(rows.Err(), rows.Close()))
+		plan := h.Plan(t, `SELECT `+radKolonner+` FROM svarinn_forsendelser `+hvor, args...)
 		if !strings.Contains(plan, tt.want) {
 			t.Errorf("%s: %s", tt.navn, plan)
 		}
