@@ -31,7 +31,7 @@ type Tilstand struct {
 	ID      string
 	Status  Status    // as it was before a deletion
 	Endret  time.Time // when it got that status
-	Slettet bool
+	Slettet time.Time // when files and metadata went; zero: they are there
 }
 
 // Statuser gives those that the konto has, in the order asked for; others are
