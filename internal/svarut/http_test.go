@@ -511,4 +511,10 @@ func TestNedlasting(t *testing.T) {
 	if d := cmp.Diff(want, handlinger); d != "" {
 		t.Errorf("audited (-want +got):\n%s", d)
 	}
+	k.Frem(t, 100*24*time.Hour)
+	var igjen int
+	must(t, k.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM svarut_nedlastinger`).Scan(&igjen))
+	if igjen != 0 {
+		t.Errorf("%d notes of downloads outlived the files", igjen)
+	}
 }

@@ -100,8 +100,12 @@ func (s *Service) slett(ctx context.Context, tx *store.Tx, id string) error {
 		id, tomt, store.Micros(s.Klokke.Now())); err != nil {
 		return fmt.Errorf("emptying forsendelse %s: %w", id, err)
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM svarut_hendelser WHERE forsendelse = $1 AND fritekst = 1`, id); err != nil {
-		return fmt.Errorf("emptying the history of %s: %w", id, err)
+	for _, setning := range []string{
+		`DELETE FROM svarut_hendelser WHERE forsendelse = $1 AND fritekst = 1`, `DELETE FROM svarut_nedlastinger WHERE forsendelse = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, setning, id); err != nil {
+			return fmt.Errorf("emptying the history of %s: %w", id, err)
+		}
 	}
 	return s.skrivHendelse(ctx, tx, id, "Filer og metadata er slettet.", false)
 }
