@@ -70,8 +70,8 @@ func TestAvslag(t *testing.T) {
 		"feil orgnr":      {mottaker("digitalId", "974778867"), 400, "Organisasjonsnummeret"},
 		"feil fnr":        {mottaker("digitalId", "21883610111"), 400, "Fødselsnummeret"},
 		"ikke et nummer":  {mottaker("digitalId", "12345"), 400, "Fødselsnummeret"},
-		"uten poststed":   {mottaker("poststed", nil), 400, "poststed"},
-		"uten postnummer": {mottaker("postnummer", nil), 400, "postnummer"},
+		"uten poststed":   {mottaker("poststed", nil), 400, "Postadressen til mottaker: navn og poststed"},
+		"uten postnummer": {mottaker("postnummer", nil), 400, "Postadressen til mottaker: postnummer"},
 		"kun digital uten id": {endre(func(m map[string]any) {
 			m["kunDigitalLevering"] = true
 			m["mottaker"].(map[string]any)["digitalId"] = nil
@@ -84,7 +84,7 @@ func TestAvslag(t *testing.T) {
 		"seks lenker":              {sett("lenker", make([]map[string]any, 6)), 400, "høyst 5 lenker"},
 		"lenke med javascript":     {sett("lenker", []map[string]any{{"url": "javascript:alert(1)", "tekst": "x"}}), 400, "Lenke nummer 1"},
 		"lenke uten tekst":         {sett("lenker", []map[string]any{{"url": "https://x.test"}}), 400, "Lenke nummer 1"},
-		"svar uten adresse":        {sett("svarSendesTil", map[string]any{"navn": "Vi"}), 400, "Postadressen"},
+		"svar uten adresse":        {sett("svarSendesTil", map[string]any{"navn": "Vi"}), 400, "Postadressen til svarSendesTil:"},
 		"eDialog uten svaradresse": {sett("svarPaForsendelseLink", true), 400, "svarSendesTil"},
 		"ingen dokumenter":         {sett("dokumenter", nil), 400, "dokumenter"},
 		"signering":                {dokument("skalSigneres", true), 501, "Signering tilbys ikke"},
