@@ -228,10 +228,27 @@ func (s *SvarInn) Lagre(ctx context.Context, f SvarInnForsendelse, dir string) (
 	if err != nil {
 		return fmt.Errorf("client: forsendelse %s: %w", f.ID, err)
 	}
-	if err := os.Rename(skjult, dir); err != nil {
+	// The acknowledgement makes SvarInn forget it: first it must last, names and all.
+	err = synk(skjult)
+	if err == nil {
+		err = os.Rename(skjult, dir)
+	}
+	if err == nil {
+		err = synk(filepath.Dir(dir))
+	}
+	if err != nil {
 		return fmt.Errorf("client: saving a forsendelse: %w", err)
 	}
 	return nil
+}
+
+// synk writes the names in a folder to disk.
+func synk(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // zipfil is a name that no file of a forsendelse can have: it holds a colon.

@@ -200,7 +200,8 @@ func (r *rom) seedStor(ctx context.Context, dir string, storrelse int64) error {
 		if err := w.Commit(ctx, tx); err != nil {
 			return err
 		}
-		return r.lev.Opprett(ctx, tx, levering.Ny{ID: leveringID, Kilde: "bench", KildeID: storID, FiksOrgID: orgID, Plan: []levering.Steg{r.svarinn.Steg()}})
+		return r.lev.Opprett(ctx, tx, levering.Ny{ID: leveringID, Kilde: "bench", KildeID: storID, FiksOrgID: orgID,
+			Plan: []levering.Steg{{Kanal: levering.KanalSvarInn, Frist: 8 * time.Hour, Ubegrenset: true}}})
 	})
 	if err != nil {
 		return err

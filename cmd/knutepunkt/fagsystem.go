@@ -282,7 +282,8 @@ func (c *fagsystemListen) describe(m *client.Mottatt, s saved, file string) erro
 	return writeFile(file, append(data, '\n'))
 }
 
-// writeFile writes a file for its owner, whole or not at all.
+// writeFile writes a file for its owner, whole or not at all, so that it lasts:
+// what it describes is acknowledged next.
 func writeFile(file string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".knutepunkt-*")
 	if err != nil {
@@ -299,5 +300,12 @@ func writeFile(file string, data []byte) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), file)
+	if err := os.Rename(f.Name(), file); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -38,7 +38,7 @@ func (a *App) byggSvarUt() (err error) {
 	a.SvarInn, err = svarinn.New(svarinn.Deps{
 		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, Levering: a.Levering, Varsler: a.Mail,
 		Audit: a.Audit, Roller: a.Roller, Log: log, Logg: logg,
-	}, svarinn.Config{BaseURL: cfg.BaseURL, KoGrense: cfg.SvarUt.SvarInnGrense})
+	}, svarinn.Config{BaseURL: cfg.BaseURL})
 	if err != nil {
 		return fmt.Errorf("building SvarInn: %w", err)
 	}

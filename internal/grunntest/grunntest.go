@@ -91,6 +91,27 @@ func (g *Grunn) Frem(t testing.TB, d time.Duration) {
 	}
 }
 
+// Plan is how SQLite would run a query, for tests that hold it to an index.
+func (g *Grunn) Plan(t testing.TB, sporring string, args ...any) (plan string) {
+	t.Helper()
+	rows, err := g.DB.Read().QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+sporring, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var linje string
+		if err := rows.Scan(new(int), new(int), new(int), &linje); err != nil {
+			t.Fatal(err)
+		}
+		plan += linje + "\n"
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
 // Plattformnokkel is the RSA key, with its certificate, that Ny imports for all purposes.
 func Plattformnokkel(t testing.TB) (*rsa.PrivateKey, *x509.Certificate) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"knutepunkt/internal/feil"
@@ -12,8 +13,8 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// A levering has at most one waiting job, with its id as key and argument: it
-// hands it to a channel. Deadlines are a duty: however many fall due together,
+// A levering has at most one waiting job of its step, with its id as key and
+// argument: it hands it to a channel. Deadlines are a duty: however many fall due together,
 // they fire in order, many to a commit, and none waits behind the packing of
 // large ones.
 const (
@@ -24,9 +25,21 @@ const (
 	utsett    = 5 * time.Minute // how soon one is tried again whose transition failed
 )
 
+// slag is the kind of the job that hands l over. Channels whose other end is
+// outside the platform have slots of their own: one that hangs holds up no other.
+func slag(l Levering) string {
+	if !l.Oppbrukt() {
+		switch kanal := l.Plan[l.Steg].Kanal; kanal {
+		case KanalAltinn, KanalPrint:
+			return jobbKind + "." + strings.ToLower(kanal)
+		}
+	}
+	return jobbKind
+}
+
 // planlegg makes the job that hands over, at once.
-func (s *Service) planlegg(ctx context.Context, tx *store.Tx, id string) error {
-	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: id, Arg: id})
+func (s *Service) planlegg(ctx context.Context, tx *store.Tx, l Levering) error {
+	return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: slag(l), Key: l.ID, Arg: l.ID})
 }
 
 // kjor is the worker of that job.
@@ -39,6 +52,9 @@ func (s *Service) kjor(ctx context.Context, jobb jobs.Job) error {
 	}
 	if l.Ferdig() || l.vedFrist() {
 		return nil // it has moved on
+	}
+	if jobb.Kind != slag(l) { // of a step that it has left, or of an older version
+		return s.db.Write(ctx, func(tx *store.Tx) error { return s.planlegg(ctx, tx, l) })
 	}
 	s.slippFram(ctx, l)
 	return s.send(ctx, l, jobb.Attempt)
@@ -208,7 +224,7 @@ func (s *Service) vent(ctx context.Context, sett Levering, aarsak error) error {
 			return err
 		}
 		// A Dytt that came while the source was asked stands.
-		return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: jobbKind, Key: l.ID, Arg: l.ID, RunAt: l.Frist, Tidligst: true})
+		return s.jobber.Enqueue(ctx, tx, jobs.Spec{Kind: slag(l), Key: l.ID, Arg: l.ID, RunAt: l.Frist, Tidligst: true})
 	})
 }
 

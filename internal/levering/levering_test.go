@@ -14,6 +14,7 @@ import (
 
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/grunntest"
+	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/store"
 )
 
@@ -526,5 +527,74 @@ func TestSlipperAndreFram(t *testing.T) {
 				t.Errorf("looked %d times whether others wait, want %d", spurt, tt.vilSporre)
 			}
 		})
+	}
+}
+
+// A channel whose other end hangs holds up its own, and no other.
+func TestKanalSomHengerStopperIkkeAndre(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, false)
+	m := &melder{endret: make(chan Levering, 99)}
+	h.s.RegistrerKilde("test", m)
+	var kanaler []*stille
+	for _, navn := range []string{KanalAltinn, KanalPrint} {
+		k := &stille{kanal: kanal{navn: navn, db: h.DB}, begynt: make(chan struct{}, 9), slipp: make(chan struct{})}
+		h.s.RegistrerKanal(k)
+		kanaler = append(kanaler, k)
+	}
+	if err := h.Jobs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		for _, k := range kanaler {
+			close(k.slipp)
+		}
+		if err := h.Jobs.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, k := range kanaler {
+		for range 9 {
+			id := uuid.NewString()
+			h.skriv(t, func(tx *store.Tx) error {
+				return h.s.Opprett(t.Context(), tx, Ny{ID: id, Kilde: "test", KildeID: id, FiksOrgID: uuid.NewString(), Plan: []Steg{{Kanal: k.navn, Frist: time.Hour}}})
+			})
+		}
+		select {
+		case <-k.begynt:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s was never tried: it waits for another channel", k.navn)
+		}
+	}
+	id := h.opprett(t)
+	select {
+	case l := <-m.endret:
+		if l.ID != id || l.Tilstand != Sendt {
+			t.Fatalf("%s by %s", l.Tilstand, l.Kanal)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing is sent while other channels hang")
+	}
+}
+
+// What was enqueued for another step, or by an older version, goes where it belongs.
+func TestJobbAvAnnetSlag(t *testing.T) {
+	t.Parallel()
+	h, id, kanaler := posthus(t, stegPrint)
+	l, _ := h.hent(t, id)
+	h.feilet(t, KanalPrint, l.LeveranseID, IkkeSendt)
+	kanaler[KanalPrint].sett = nil
+	if err := h.s.ProvIgjen(t.Context(), id, "Kari"); err != nil {
+		t.Fatal(err)
+	}
+	h.skriv(t, func(tx *store.Tx) error {
+		if err := h.Jobs.Cancel(t.Context(), tx, slag(Levering{Plan: []Steg{stegPrint}}), id); err != nil {
+			return err
+		}
+		return h.Jobs.Enqueue(t.Context(), tx, jobs.Spec{Kind: jobbKind, Key: id, Arg: id})
+	})
+	h.kjor(t)
+	if l, _ := h.hent(t, id); l.Tilstand != Sendt || len(kanaler[KanalPrint].sett) != 1 {
+		t.Fatalf("%s, handed over %d times", l.Tilstand, len(kanaler[KanalPrint].sett))
 	}
 }

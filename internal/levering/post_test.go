@@ -3,6 +3,7 @@ package levering
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,31 @@ func TestSenKvitteringGjelder(t *testing.T) {
 	}
 }
 
+// A receipt of a former round confirms, and takes back what the same channel has
+// in hand anew: the receiver must not get it again under another id.
+func TestKvitteringFraTidligereRunde(t *testing.T) {
+	t.Parallel()
+	h, id, kanaler := posthus(t, stegAltinn)
+	forste, _ := h.hent(t, id)
+	h.fram(t, forste.Frist.Sub(h.Klokke.Now()))
+	pause, _ := h.hent(t, id)
+	h.fram(t, pause.Frist.Sub(h.Klokke.Now()))
+	andre, _ := h.hent(t, id)
+	if andre.Tilstand != Sendt || andre.LeveranseID == forste.LeveranseID {
+		t.Fatalf("not sent anew: %+v", andre)
+	}
+	kanaler[KanalAltinn].trukket = nil
+	for range 2 {
+		if !h.bekreft(t, KanalAltinn, forste.LeveranseID) {
+			t.Fatal("the receipt was not taken")
+		}
+	}
+	l, _ := h.hent(t, id)
+	if l.Tilstand != Bekreftet || l.LeveranseID != forste.LeveranseID || !cmp.Equal(kanaler[KanalAltinn].trukket, []string{andre.LeveranseID}) {
+		t.Fatalf("%s as %s, taken back %v; want %s back", l.Tilstand, l.LeveranseID, kanaler[KanalAltinn].trukket, andre.LeveranseID)
+	}
+}
+
 func TestUtenGarantiErSlutt(t *testing.T) {
 	t.Parallel()
 	siste := stegAltinn
@@ -148,6 +174,25 @@ func TestUtholdende(t *testing.T) {
 	h.fram(t, 2*time.Hour)
 	if l, _ := h.hent(t, id); l.Tilstand != Sendt || l.Kanal != KanalPrint || l.Alarm {
 		t.Fatalf("when the channel is back: %+v", l)
+	}
+}
+
+// Who was told that a channel is down is told as well when it was the last one.
+func TestHefteOgSaaSlutt(t *testing.T) {
+	t.Parallel()
+	h, id, kanaler := posthus(t, stegAltinn, stegPrint)
+	l, _ := h.hent(t, id)
+	kanaler[KanalPrint].feil = errors.New("connection refused")
+	h.fram(t, l.Frist.Sub(h.Klokke.Now())+48*time.Hour)
+	kanaler[KanalPrint].feil = ErrIkkeMulig
+	h.fram(t, 2*time.Hour)
+	l, _ = h.hent(t, id)
+	if !l.Alarm || !l.Oppbrukt() && l.Runde == 1 {
+		t.Fatalf("after the refusal: %+v", l)
+	}
+	post, err := h.Epost.Alle(t.Context())
+	if err != nil || len(post) != 2 || !strings.Contains(post[1].Subject, "ikke levert") {
+		t.Fatalf("e-mails %+v (%v), want one of the channel and one of the end", post, err)
 	}
 }
 

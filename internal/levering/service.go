@@ -106,7 +106,9 @@ func NewService(db *store.DB, k klokke.Klokke, jobber *jobs.Engine, varsler Vars
 		db: db, klokke: k, jobber: jobber, varsler: varsler, log: log, cfg: cfg.medStandard(),
 		kanaler: map[string]Kanal{}, kilder: map[string]Kilde{},
 	}
-	jobber.Handle(jobbKind, jobs.Options{MaxAttempts: 1 << 30, Timeout: 2 * time.Hour, Concurrency: 2}, s.kjor)
+	for _, kanal := range []string{KanalFiksIO, KanalAltinn, KanalPrint} { // one for each slag
+		jobber.Handle(slag(Levering{Plan: []Steg{{Kanal: kanal}}}), jobs.Options{MaxAttempts: 1 << 30, Timeout: 2 * time.Hour, Concurrency: 2}, s.kjor)
+	}
 	jobber.AddDuty(jobs.Duty{Name: plikt, Next: s.neste, RunOnce: s.Frister})
 	return s
 }
@@ -143,7 +145,7 @@ func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error {
 	if err := skrivHistorie(ctx, tx, l.ID, Historie{Tilstand: IkkeSendt, Tidspunkt: naa}); err != nil {
 		return err
 	}
-	return s.planlegg(ctx, tx, l.ID)
+	return s.planlegg(ctx, tx, l)
 }
 
 func sendesMed(kanal string) string { return "sendes med " + kanal }
@@ -184,7 +186,7 @@ func (s *Service) ferdig(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
 		return err
 	}
-	return s.jobber.Cancel(ctx, tx, jobbKind, l.ID)
+	return s.jobber.Cancel(ctx, tx, slag(*l), l.ID)
 }
 
 // videre leaves the present channel, in state t for the reason given, and goes
@@ -207,13 +209,14 @@ func (s *Service) videre(ctx context.Context, tx *store.Tx, l *Levering, t Tilst
 	} else {
 		l.Frist, l.NesteSteg = naa.Add(s.cfg.SendFrist), sendesMed(l.Plan[l.Steg].Kanal)
 	}
+	l.Alarm = l.Alarm && l.Runde > 1 // of a channel that was slow: it has been left
 	nyAlarm := l.Oppbrukt() && !l.Alarm
 	l.Alarm = l.Alarm || l.Oppbrukt()
 	if err := s.overgang(ctx, tx, l, t, kanal, grunn); err != nil {
 		return err
 	}
 	if !l.Oppbrukt() {
-		return s.planlegg(ctx, tx, l.ID)
+		return s.planlegg(ctx, tx, *l)
 	}
 	s.log.Warn("levering has no channel left", "levering", l.ID, "kilde", l.Kilde, "fiksOrg", l.FiksOrgID, "grunn", grunn)
 	if nyAlarm {
@@ -290,18 +293,19 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	switch {
 	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
 		return true, nil
-	case sen && l.Tilstand != Stoppet && godtaSen(l.Plan, kanal):
-		if err := s.trekk(ctx, tx, l); err != nil {
-			return false, err
-		}
-		l.Kanal = kanal
-	case sen:
+	case sen && (l.Tilstand == Stoppet || !godtaSen(l.Plan, kanal)):
 		return false, skrivHistorie(ctx, tx, l.ID, Historie{
 			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
 		})
 	}
-	// Also when this channel was given up meanwhile but no other has it: the receiver has it.
-	l.LeveranseID = leveranseID
+	// Also when this channel was given up meanwhile but no other has it: the
+	// receiver has it, and must not get what was sent since.
+	if l.LeveranseID != leveranseID {
+		if err := s.trekk(ctx, tx, l); err != nil {
+			return false, err
+		}
+	}
+	l.Kanal, l.LeveranseID = kanal, leveranseID
 	return true, s.ferdig(ctx, tx, &l, Bekreftet, kanal, "")
 }
 
@@ -438,7 +442,7 @@ func (s *Service) Dytt(ctx context.Context, tx *store.Tx, id string) error {
 	if l.Ferdig() || l.Tilstand == Sendt {
 		return nil
 	}
-	return s.planlegg(ctx, tx, id)
+	return s.planlegg(ctx, tx, l)
 }
 
 // ProvIgjen starts the plan anew for an item that no channel has in hand; av is
@@ -468,7 +472,7 @@ func (s *Service) nyRunde(ctx context.Context, tx *store.Tx, l *Levering, grunn 
 	if err := s.overgang(ctx, tx, l, IkkeSendt, "", grunn); err != nil {
 		return err
 	}
-	return s.planlegg(ctx, tx, l.ID)
+	return s.planlegg(ctx, tx, *l)
 }
 
 // Stopp closes an item for good, by a named person with a reason. feil.Konflikt

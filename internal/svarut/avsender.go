@@ -31,7 +31,7 @@ type Tilstand struct {
 	ID      string
 	Status  Status    // as it was before a deletion
 	Endret  time.Time // when it got that status
-	Slettet bool
+	Slettet time.Time // when files and metadata went; zero: they are there
 }
 
 // Statuser gives those that the konto has, in the order asked for; others are
@@ -61,14 +61,17 @@ func (s *Service) Statuser(ctx context.Context, kontoID string, ider []string) (
 	return ut, nil
 }
 
+// sporRef says that the reference is not empty, as the index does: SQLite would
+// not use it otherwise.
+const sporRef = `SELECT ` + kolonner + ` FROM svarut_forsendelser WHERE ekstern_ref = $1 AND ekstern_ref <> '' AND konto = $2 ORDER BY mottatt, id LIMIT 1000`
+
 // MedEksternRef finds the forsendelser of a konto by the sender's reference,
 // oldest first, at most 1000; those whose metadata is deleted too.
 func (s *Service) MedEksternRef(ctx context.Context, kontoID, ref string) ([]Forsendelse, error) {
 	if ref == "" {
 		return nil, ugyldig("eksternRef mangler")
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM svarut_forsendelser WHERE ekstern_ref = $1 AND konto = $2 ORDER BY mottatt, id LIMIT 1000`,
-		s.refHash(kontoID, ref), kontoID)
+	rows, err := s.DB.Read().QueryContext(ctx, sporRef, s.refHash(kontoID, ref), kontoID)
 	if err != nil {
 		return nil, fmt.Errorf("searching by reference: %w", err)
 	}

@@ -265,6 +265,7 @@ func TestSvarene(t *testing.T) {
 		sti, body string
 		status    int
 		want      string
+		frem      time.Duration // the clock is moved before the call
 	}{
 		{c: kommunen, sti: v2 + "?eksternRef=1100ABC", want: `{"forsendelseIds":["ID"]}`},
 		{c: kommunen, sti: v2 + "?eksternRef=annet", want: `{"forsendelseIds":[]}`},
@@ -296,8 +297,8 @@ func TestSvarene(t *testing.T) {
 		{c: v1konto, sti: v1 + "/ID/status", want: `{"forsendelsesId":{"id":"ID"},"sisteStatusEndring":1781078400000,"status":"LEST"}`},
 		{c: v1konto, metode: "POST", sti: v1 + "/slettFiler", body: `[{"id":"ID"}]`, status: 204},
 		{c: kommunen, metode: "DELETE", sti: "/api/v2/forsendelser/ID/dokumenter?slettetype=ORIGINALDOKUMENTER", status: 204},
-		{c: kommunen, metode: "DELETE", sti: "/api/v2/forsendelser/ID/dokumenter?slettetype=ALLE", status: 204},
-		{c: kommunen, metode: "POST", sti: v3 + "/status/sok", body: `{"id":["ID"]}`, want: `{"statuser":[{"id":"ID","sisteStatusEndring":"2026-06-10T10:00:00.000+02:00","status":"SLETTET"}]}`},
+		{c: kommunen, metode: "DELETE", sti: "/api/v2/forsendelser/ID/dokumenter?slettetype=ALLE", status: 204, frem: time.Hour},
+		{c: kommunen, metode: "POST", sti: v3 + "/status/sok", body: `{"id":["ID"]}`, want: `{"statuser":[{"id":"ID","sisteStatusEndring":"2026-06-10T11:00:00.000+02:00","status":"SLETTET"}]}`},
 		{c: kommunen, metode: "POST", sti: v2 + "/status-sok", body: `{"forsendelseIds":["ID"]}`, want: `{"statuser":[{"id":"ID","sisteStatusEndring":"2026-06-10T10:00:00.000+02:00","status":"LEST"}]}`},
 		{c: kommunen, sti: "/api/v2/forsendelser/ID/metadata", want: `{"dokumenter":[]}`},
 		{c: kommunen, sti: v2 + "/metadata?eksternRef=1100ABC", want: `{"forsendelser":[{"id":"ID","dato":"2026-06-10T10:00:00.000+02:00","avgivendeSystem":"digisos_avsender"}]}`},
@@ -309,6 +310,7 @@ func TestSvarene(t *testing.T) {
 		if tt.status == 0 {
 			tt.status = 200
 		}
+		k.Frem(t, tt.frem)
 		got := k.kall(t, tt.c, tt.metode, bytt.Replace(tt.sti), "application/json", []byte(bytt.Replace(tt.body)))
 		if got.status != tt.status {
 			t.Errorf("%s %s: %d, want %d: %s", tt.metode, tt.sti, got.status, tt.status, got.body)
@@ -508,5 +510,11 @@ func TestNedlasting(t *testing.T) {
 	want := []string{"SVARUT_AKSEPTERT", "SVARUT_LASTET_NED", "SVARUT_LASTET_NED", "SVARUT_LASTET_NED", "SVARUT_LASTET_NED", "SVARUT_LASTET_NED", "SVARUT_LEST"}
 	if d := cmp.Diff(want, handlinger); d != "" {
 		t.Errorf("audited (-want +got):\n%s", d)
+	}
+	k.Frem(t, 100*24*time.Hour)
+	var igjen int
+	must(t, k.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM svarut_nedlastinger`).Scan(&igjen))
+	if igjen != 0 {
+		t.Errorf("%d notes of downloads outlived the files", igjen)
 	}
 }

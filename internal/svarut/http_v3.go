@@ -227,8 +227,8 @@ func (s *Service) statusSokV3(w http.ResponseWriter, r *http.Request) error {
 	}
 	ut := statuserV2{[]statusV2{}}
 	for _, t := range ts {
-		if t.Slettet {
-			t.Status = Slettet
+		if !t.Slettet.IsZero() {
+			t.Status, t.Endret = Slettet, t.Slettet
 		}
 		ut.Statuser = append(ut.Statuser, statusV2{t.ID, iso(t.Endret), t.Status})
 	}

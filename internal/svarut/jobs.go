@@ -39,7 +39,11 @@ func (s *Service) nesteSlett(ctx context.Context) (time.Time, error) {
 	return neste, nil
 }
 
-// slettGamle deletes what has been at its end for long enough (§3.6).
+// utsett is how soon a deletion is tried again that failed.
+const utsett = time.Hour
+
+// slettGamle deletes what has been at its end for long enough (§3.6). One that
+// cannot be deleted is logged and put off, and holds up no other.
 func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 	// Ids that were given out and never used.
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -55,8 +59,16 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 			return err
 		}
 		for _, id := range ider {
-			if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.slett(ctx, tx, id) }); err != nil {
-				return fmt.Errorf("deleting forsendelse %s: %w", id, err)
+			err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.slett(ctx, tx, id) })
+			if err == nil {
+				continue
+			}
+			s.Log.ErrorContext(ctx, "a forsendelse whose time is over could not be deleted; it is tried again", "forsendelse", id, "err", err)
+			if err := s.DB.Write(ctx, func(tx *store.Tx) error {
+				_, err := tx.ExecContext(ctx, `UPDATE svarut_forsendelser SET slettes = $2 WHERE id = $1`, id, store.Micros(naa.Add(utsett)))
+				return err
+			}); err != nil {
+				return fmt.Errorf("putting off the deletion of %s: %w", id, err)
 			}
 		}
 	}
@@ -88,8 +100,12 @@ func (s *Service) slett(ctx context.Context, tx *store.Tx, id string) error {
 		id, tomt, store.Micros(s.Klokke.Now())); err != nil {
 		return fmt.Errorf("emptying forsendelse %s: %w", id, err)
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM svarut_hendelser WHERE forsendelse = $1 AND fritekst = 1`, id); err != nil {
-		return fmt.Errorf("emptying the history of %s: %w", id, err)
+	for _, setning := range []string{
+		`DELETE FROM svarut_hendelser WHERE forsendelse = $1 AND fritekst = 1`, `DELETE FROM svarut_nedlastinger WHERE forsendelse = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, setning, id); err != nil {
+			return fmt.Errorf("emptying the history of %s: %w", id, err)
+		}
 	}
 	return s.skrivHendelse(ctx, tx, id, "Filer og metadata er slettet.", false)
 }

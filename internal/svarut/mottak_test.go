@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -69,8 +70,8 @@ func TestAvslag(t *testing.T) {
 		"feil orgnr":      {mottaker("digitalId", "974778867"), 400, "Organisasjonsnummeret"},
 		"feil fnr":        {mottaker("digitalId", "21883610111"), 400, "Fødselsnummeret"},
 		"ikke et nummer":  {mottaker("digitalId", "12345"), 400, "Fødselsnummeret"},
-		"uten poststed":   {mottaker("poststed", nil), 400, "poststed"},
-		"uten postnummer": {mottaker("postnummer", nil), 400, "postnummer"},
+		"uten poststed":   {mottaker("poststed", nil), 400, "Postadressen til mottaker: navn og poststed"},
+		"uten postnummer": {mottaker("postnummer", nil), 400, "Postadressen til mottaker: postnummer"},
 		"kun digital uten id": {endre(func(m map[string]any) {
 			m["kunDigitalLevering"] = true
 			m["mottaker"].(map[string]any)["digitalId"] = nil
@@ -83,7 +84,7 @@ func TestAvslag(t *testing.T) {
 		"seks lenker":              {sett("lenker", make([]map[string]any, 6)), 400, "høyst 5 lenker"},
 		"lenke med javascript":     {sett("lenker", []map[string]any{{"url": "javascript:alert(1)", "tekst": "x"}}), 400, "Lenke nummer 1"},
 		"lenke uten tekst":         {sett("lenker", []map[string]any{{"url": "https://x.test"}}), 400, "Lenke nummer 1"},
-		"svar uten adresse":        {sett("svarSendesTil", map[string]any{"navn": "Vi"}), 400, "Postadressen"},
+		"svar uten adresse":        {sett("svarSendesTil", map[string]any{"navn": "Vi"}), 400, "Postadressen til svarSendesTil:"},
 		"eDialog uten svaradresse": {sett("svarPaForsendelseLink", true), 400, "svarSendesTil"},
 		"ingen dokumenter":         {sett("dokumenter", nil), 400, "dokumenter"},
 		"signering":                {dokument("skalSigneres", true), 501, "Signering tilbys ikke"},
@@ -284,6 +285,21 @@ func TestDuplikatvernISammeTransaksjon(t *testing.T) {
 	}
 }
 
+// Every intake counts those alike, within the one writer's transaction: neither
+// that nor a sender's search may read all that ever came.
+func TestSporringerLeserEtterIndeks(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	for _, tt := range []struct{ sporring, want string }{
+		{sporLike, "svarut_forsendelser_duplikat (duplikat=? AND mottatt>?)"},
+		{sporRef, "svarut_forsendelser_ref (ekstern_ref=?)"},
+	} {
+		if plan := h.Plan(t, tt.sporring, "x", "y"); !strings.Contains(plan, tt.want) {
+			t.Errorf("%s:\n%s", tt.sporring, plan)
+		}
+	}
+}
+
 // Files go three months after the end, and never before it.
 func TestSletting(t *testing.T) {
 	t.Parallel()
@@ -328,6 +344,40 @@ func TestSletting(t *testing.T) {
 	}
 	// Read after its files are gone: the status moves, and nothing is kept again.
 	must(t, h.s.SettLest(t.Context(), lest, LestAv{fnrMottaker, "Arkivet", h.Klokke.Now()}))
+}
+
+// One that cannot be deleted is told of and tried again, and holds up no other.
+func TestSlettingSomFeiler(t *testing.T) {
+	t.Parallel()
+	vrang := ""
+	var logg bytes.Buffer
+	h := nyttHus(t, func(d *Deps, _ *Config) {
+		d.Log = slog.New(slog.NewTextHandler(&logg, nil))
+		d.Slettere = append(d.Slettere, func(_ context.Context, _ *store.Tx, id string) error {
+			if id == vrang {
+				return errors.New("in use")
+			}
+			return nil
+		})
+	})
+	vrang = h.maaSende(t, brev(tilOrg()))
+	h.hend(t, vrang, "kvitter SvarInn")
+	h.Frem(t, time.Hour)
+	annen := h.maaSende(t, brev(tilOrg()))
+	h.hend(t, annen, "kvitter SvarInn")
+	h.Frem(t, 100*24*time.Hour)
+	if f, err := h.s.Hent(t.Context(), annen); err != nil || f.Slettet.IsZero() {
+		t.Errorf("behind one that cannot be deleted: slettet %v, %v", f.Slettet, err)
+	}
+	if f, err := h.s.Hent(t.Context(), vrang); err != nil || !f.Slettet.IsZero() || f.FilerBorte || !strings.Contains(logg.String(), vrang) {
+		t.Errorf("%+v %v; log: %s", f, err, logg.String())
+	}
+	id := vrang
+	vrang = ""
+	h.Frem(t, 24*time.Hour)
+	if f, err := h.s.Hent(t.Context(), id); err != nil || f.Slettet.IsZero() {
+		t.Errorf("tried again: slettet %v, %v", f.Slettet, err)
+	}
 }
 
 // SENDT_DIGITALT that is read late keeps its files for as long again.

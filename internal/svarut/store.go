@@ -80,7 +80,7 @@ type tilstand struct {
 	endret    time.Time
 	melder    bool
 	lesefrist time.Time
-	slettet   bool
+	slettet   time.Time
 }
 
 func hentTilstand(ctx context.Context, q store.Queryer, id string) (tilstand, error) {
@@ -93,7 +93,7 @@ func hentTilstand(ctx context.Context, q store.Queryer, id string) (tilstand, er
 	} else if err != nil {
 		return t, fmt.Errorf("reading the state of forsendelse %s: %w", id, err)
 	}
-	t.endret, t.lesefrist, t.slettet = store.Time(endret), store.Time(lesefrist), slettet > 0
+	t.endret, t.lesefrist, t.slettet = store.Time(endret), store.Time(lesefrist), store.Time(slettet)
 	return t, nil
 }
 

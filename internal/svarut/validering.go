@@ -96,7 +96,7 @@ func (n Ny) validerAdresser(printAdresse func(levering.Adresse) error) error {
 		return ugyldig("mottaker må ha fødselsnummer eller organisasjonsnummer når forsendelsen er kun digital")
 	}
 	if !p.KunDigital {
-		if err := printAdresse(p.Mottaker); err != nil {
+		if err := postadresse("mottaker", p.Mottaker, printAdresse); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (n Ny) validerAdresser(printAdresse func(levering.Adresse) error) error {
 			return err
 		}
 		if n.KrevReturadresse {
-			if err := printAdresse(*svar); err != nil {
+			if err := postadresse("svarSendesTil", *svar, printAdresse); err != nil {
 				return err
 			}
 		}
@@ -119,6 +119,15 @@ func (n Ny) validerAdresser(printAdresse func(levering.Adresse) error) error {
 		}
 	}
 	return nil
+}
+
+// postadresse says whose address cannot stand on an envelope.
+func postadresse(felt string, a levering.Adresse, printAdresse func(levering.Adresse) error) error {
+	err := printAdresse(a)
+	if f, ok := kjent(err); ok {
+		return feil.Ny(f.Kode, "Postadressen til %s: %s", felt, f.Melding).Med(f.Err)
+	}
+	return err
 }
 
 func validerMottaker(felt string, a levering.Adresse) error {
@@ -144,9 +153,9 @@ func validerMottaker(felt string, a levering.Adresse) error {
 func PrintAdresse(a levering.Adresse) error {
 	switch {
 	case strings.TrimSpace(a.Navn) == "" || strings.TrimSpace(a.Poststed) == "":
-		return ugyldig("Postadressen må ha navn og poststed, for forsendelsen kan bli skrevet ut")
+		return ugyldig("navn og poststed må være satt, for forsendelsen kan bli skrevet ut")
 	case norsk(a.Land) && !postnummerRE.MatchString(a.Postnummer):
-		return ugyldig("Postadressen må ha et postnummer med fire sifre, for forsendelsen kan bli skrevet ut")
+		return ugyldig("postnummer må ha fire sifre, for forsendelsen kan bli skrevet ut")
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ type hus struct {
 	print  *kanal
 	klient *http.Client
 	logg   *bytes.Buffer
+	steg   levering.Steg // SVARINN's, of the plan
 
 	mu     sync.Mutex
 	logger []string // what the sender's log was told
@@ -157,7 +158,8 @@ func medPost(t testing.TB, transport func(*grunntest.Grunn) mail.Transport) *gru
 func byggHus(t testing.TB, g *grunntest.Grunn, endre ...func(*Deps, *Config)) *hus {
 	t.Helper()
 	k := g.Klokke
-	h := &hus{Grunn: g, kilde: &kilde{f: map[string]levering.Forsendelse{}}, logg: &bytes.Buffer{}, roller: Rolletabell{DB: g.DB, Ring: g.Ring}}
+	h := &hus{Grunn: g, kilde: &kilde{f: map[string]levering.Forsendelse{}}, logg: &bytes.Buffer{}, roller: Rolletabell{DB: g.DB, Ring: g.Ring},
+		steg: levering.Steg{Kanal: levering.KanalSvarInn, Frist: 8 * time.Hour, Ubegrenset: true, Utholdende: true, GodtaSen: true}}
 	log := slog.New(slog.NewTextHandler(&laast{w: h.logg}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.audit = audit.NewService(g.DB, g.Ring, k)
 	h.org = organisasjon.New(g.DB, g.Ring, k, h.audit)
@@ -323,7 +325,7 @@ func (h *hus) leverSom(t testing.TB, id string, f levering.Forsendelse) {
 	h.kilde.mu.Unlock()
 	must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error {
 		return h.lev.Opprett(t.Context(), tx, levering.Ny{ID: leveringAv(id), Kilde: "svarut", KildeID: id, FiksOrgID: orgBy, Plan: []levering.Steg{
-			h.s.Steg(),
+			h.steg,
 			{Kanal: levering.KanalAltinn, Frist: 40 * time.Hour, Virketid: true, Utholdende: true, GodtaSen: true},
 			{Kanal: levering.KanalPrint, Frist: 7 * 24 * time.Hour, Ubegrenset: true, Utholdende: true},
 		}})
@@ -414,6 +416,11 @@ func (h *hus) tjener(t testing.TB) *httptest.Server {
 	s := httptest.NewServer(ro)
 	t.Cleanup(s.Close)
 	return s
+}
+
+// medGrense makes the queue one with a limit.
+func (h *hus) medGrense(d time.Duration) {
+	h.steg.Frist, h.steg.Ubegrenset = d, false
 }
 
 type ctxT = context.Context

@@ -57,7 +57,7 @@ func (s *Service) Kvitter(ctx context.Context, systemID, id string) error {
 	return s.kvitter(ctx, systemID, id, hendelseKvittert, nil)
 }
 
-func (s *Service) kvitter(ctx context.Context, systemID, id, hendelse string, mer func(tx *store.Tx) error) error {
+func (s *Service) kvitter(ctx context.Context, systemID, id, hendelse string, mer func(tx *store.Tx, r rad) error) error {
 	var svar error // a refusal: what the engine has noted of it is kept
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
 		svar = nil
@@ -80,7 +80,7 @@ func (s *Service) kvitter(ctx context.Context, systemID, id, hendelse string, me
 			return s.slipp(ctx, tx, r)
 		}
 		if mer != nil {
-			if err := mer(tx); err != nil {
+			if err := mer(tx, r); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func (s *Service) MottakFeilet(ctx context.Context, systemID, id, feilmelding st
 	return s.mottakFeilet(ctx, systemID, id, feilmelding, permanent, hendelse, nil)
 }
 
-func (s *Service) mottakFeilet(ctx context.Context, systemID, id, feilmelding string, permanent bool, hendelse string, mer func(tx *store.Tx) error) error {
+func (s *Service) mottakFeilet(ctx context.Context, systemID, id, feilmelding string, permanent bool, hendelse string, mer func(tx *store.Tx, r rad) error) error {
 	feilmelding = kort(feilmelding)
 	var svar error
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -122,7 +122,7 @@ func (s *Service) mottakFeilet(ctx context.Context, systemID, id, feilmelding st
 			return forlatt(r.tilstand)
 		}
 		if mer != nil {
-			if err := mer(tx); err != nil {
+			if err := mer(tx, r); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -48,9 +49,8 @@ func (s *Service) Innkommende(ctx context.Context, av auth.Caller, systemID stri
 	if f.Antall <= 0 {
 		f.Antall = 100
 	}
-	rs, err := rader(ctx, s.DB.Read(), `WHERE mottakersystem = $1 AND opprettet >= $2 AND ($3 = 0 OR opprettet < $3)
-		AND ($4 = 0 OR tilstand = 'KLAR') ORDER BY opprettet DESC, id LIMIT $5 + 0`,
-		systemID, store.Micros(f.Fra), store.Micros(f.Til), heltall(f.BareKlar), f.Antall)
+	hvor, args := f.sporring(systemID)
+	rs, err := rader(ctx, s.DB.Read(), hvor, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +63,20 @@ func (s *Service) Innkommende(ctx context.Context, av auth.Caller, systemID stri
 		ut = append(ut, i)
 	}
 	return ut, nil
+}
+
+// sporring is the filter in SQL. Each bound stands as itself: under an OR no index
+// would be searched by it, and all that ever came would be read.
+func (f Filter) sporring(systemID string) (hvor string, args []any) {
+	til := int64(math.MaxInt64)
+	if !f.Til.IsZero() {
+		til = store.Micros(f.Til)
+	}
+	hvor = `WHERE mottakersystem = $1 AND opprettet >= $2 AND opprettet < $3`
+	if f.BareKlar {
+		hvor += ` AND tilstand = 'KLAR'`
+	}
+	return hvor + ` ORDER BY opprettet DESC, id LIMIT $4 + 0`, []any{systemID, store.Micros(f.Fra), til, f.Antall}
 }
 
 func (s *Service) innkommet(r rad) (Innkommet, error) {
@@ -91,10 +105,11 @@ func (s *Service) Hendelser(ctx context.Context, av auth.Caller, systemID, id st
 	if _, err := s.krev(ctx, av, systemID, 0); err != nil {
 		return nil, err
 	}
-	if _, err := egen(ctx, s.DB.Read(), systemID, id); err != nil {
+	r, err := egen(ctx, s.DB.Read(), systemID, id)
+	if err != nil {
 		return nil, err
 	}
-	return s.hendelser(ctx, s.DB.Read(), id)
+	return s.hendelser(ctx, s.DB.Read(), r.id)
 }
 
 // LastNed writes the zip of a forsendelse that waits, in clear, to a person who is
@@ -146,7 +161,7 @@ func (s *Service) LastNed(ctx context.Context, av auth.Caller, systemID, id stri
 // MarkerMottatt says for a person that the receiver has the forsendelse, as
 // Kvitter does for a machine. feil.IngenTilgang, and as Kvitter. Audited.
 func (s *Service) MarkerMottatt(ctx context.Context, av auth.Caller, systemID, id string) error {
-	mer, err := s.forHand(ctx, av, systemID, id, "SVARINN_MARKERT_MOTTATT", "Markert som mottatt av ")
+	mer, err := s.forHand(ctx, av, systemID, "SVARINN_MARKERT_MOTTATT", "Markert som mottatt av ")
 	if err != nil {
 		return err
 	}
@@ -157,7 +172,7 @@ func (s *Service) MarkerMottatt(ctx context.Context, av auth.Caller, systemID, i
 // forsendelse; it goes on to other channels. feil.IngenTilgang, and as
 // MottakFeilet. Audited.
 func (s *Service) MarkerFeilet(ctx context.Context, av auth.Caller, systemID, id, grunn string) error {
-	mer, err := s.forHand(ctx, av, systemID, id, "SVARINN_MARKERT_FEILET", "Markert som permanent feilet av ")
+	mer, err := s.forHand(ctx, av, systemID, "SVARINN_MARKERT_FEILET", "Markert som permanent feilet av ")
 	if err != nil {
 		return err
 	}
@@ -166,7 +181,7 @@ func (s *Service) MarkerFeilet(ctx context.Context, av auth.Caller, systemID, id
 
 // forHand gives what is written in the transaction of what a person does by hand:
 // the sender's log names the person.
-func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, id, handling, tekst string) (func(tx *store.Tx) error, error) {
+func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, handling, tekst string) (func(tx *store.Tx, r rad) error, error) {
 	m, err := s.krev(ctx, av, systemID, 3)
 	if err != nil {
 		return nil, err
@@ -181,11 +196,11 @@ func (s *Service) forHand(ctx context.Context, av auth.Caller, systemID, id, han
 			navn = p.Navn
 		}
 	}
-	return func(tx *store.Tx) error {
-		if err := s.Logg(ctx, tx, id, tekst+navn); err != nil {
+	return func(tx *store.Tx, r rad) error {
+		if err := s.Logg(ctx, tx, r.id, tekst+navn); err != nil {
 			return fmt.Errorf("writing to the sender's log: %w", err)
 		}
-		return s.revider(ctx, tx, av, m, handling, "", id)
+		return s.revider(ctx, tx, av, m, handling, "", r.id)
 	}, nil
 }
 
@@ -222,11 +237,4 @@ func eller(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-func heltall(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

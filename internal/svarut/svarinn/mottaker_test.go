@@ -172,7 +172,10 @@ func TestUtfall(t *testing.T) {
 	} {
 		t.Run(tt.navn, func(t *testing.T) {
 			t.Parallel()
-			h := medSystemer(t, func(_ *Deps, c *Config) { c.KoGrense = tt.grense })
+			h := medSystemer(t)
+			if tt.grense > 0 {
+				h.medGrense(tt.grense)
+			}
 			id := h.lever(t, brev(byNr))
 			for i, gjor := range tt.kall {
 				var s svar

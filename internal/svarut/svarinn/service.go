@@ -52,9 +52,6 @@ type Deps struct {
 type Config struct {
 	// BaseURL is the address by which receivers reach us, without trailing slash.
 	BaseURL string
-	// KoGrense is how long a forsendelse may wait in the queue before the plan
-	// goes on; 0: without limit.
-	KoGrense time.Duration
 	// MaksListe is how many forsendelser one list holds, the oldest first: 500.
 	MaksListe int
 	// Nedlastinger is how many downloads run at a time; more wait a little: 32.
@@ -99,15 +96,6 @@ func New(d Deps, cfg Config) (*Service, error) {
 		plass: make(chan struct{}, cfg.Nedlastinger), ventePlass: 15 * time.Second}
 	d.Jobber.AddDuty(jobs.Duty{Name: plikt, Next: s.nesteVarsel, RunOnce: s.Varsle})
 	return s, nil
-}
-
-// Steg is SVARINN's step of a plan: without end, or as long as KoGrense.
-func (s *Service) Steg() levering.Steg {
-	steg := levering.Steg{Kanal: levering.KanalSvarInn, Frist: 8 * time.Hour, Ubegrenset: true, Utholdende: true, GodtaSen: true}
-	if s.cfg.KoGrense > 0 {
-		steg.Frist, steg.Ubegrenset = s.cfg.KoGrense, false
-	}
-	return steg
 }
 
 // Ny is a mottakersystem to be made.
