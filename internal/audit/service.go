@@ -112,10 +112,19 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Hendelse, error) {
 	if f.Antall <= 0 {
 		f.Antall = 100
 	}
+	// Conditions that are not asked for are left out: an index is not used for
+	// "$1 = '' OR column = $1".
+	hvor, args := `seq > $1`, []any{f.EtterSeq, f.Antall}
+	for _, v := range []struct{ kolonne, verdi string }{
+		{"fiks_org", f.FiksOrg}, {"request_id", s.oppslag("audit.request", f.RequestID)}, {"gjelder", s.oppslag("fnr", f.Gjelder)},
+	} {
+		if v.verdi != "" {
+			args = append(args, v.verdi)
+			hvor += fmt.Sprintf(" AND %s = $%d AND %[1]s <> ''", v.kolonne, len(args))
+		}
+	}
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM audit_hendelser
-		WHERE seq > $1 AND ($2 = '' OR fiks_org = $2) AND ($3 = '' OR request_id = $3) AND ($4 = '' OR gjelder = $4)
-		ORDER BY seq LIMIT $5`, f.EtterSeq, f.FiksOrg,
-		s.oppslag("audit.request", f.RequestID), s.oppslag("fnr", f.Gjelder), f.Antall)
+		WHERE `+hvor+` ORDER BY seq LIMIT $2`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("searching the audit log: %w", err)
 	}

@@ -475,7 +475,8 @@ func (s *Service) nyRunde(ctx context.Context, tx *store.Tx, l *Levering, grunn 
 	return s.planlegg(ctx, tx, *l)
 }
 
-// Stopp closes an item for good, by a named person with a reason. feil.Konflikt
+// Stopp closes an item for good, by a named person with a reason. Both are stored
+// in clear: av is the person's id with us, and grunn names nobody. feil.Konflikt
 // when it is at an end already, feil.Ugyldig without name or reason.
 func (s *Service) Stopp(ctx context.Context, id, av, grunn string) error {
 	if av == "" || grunn == "" {

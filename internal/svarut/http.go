@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	maksJSON   = 1 << 20  // bytes of a JSON body
-	maksForste = 10 << 20 // bytes of the JSON of a forsendelse
-	maksIder   = 1000     // of one search
+	maksJSON   = 1 << 20 // bytes of a JSON body
+	maksForste = 2 << 20 // bytes of the JSON of a forsendelse; SvarInn's list holds some of them at a time
+	maksIder   = 1000    // of one search
 	// maksTomming bounds what is read of a body after its request was refused.
 	maksTomming = 1 << 30
 )
