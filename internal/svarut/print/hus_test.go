@@ -126,6 +126,7 @@ type hus struct {
 	tilstand  []levering.Tilstand
 	linjer    *bytes.Buffer // what is logged
 	sendt     func() error  // before levering takes a job over
+	igjen     func() error  // does the last Send once more
 }
 
 func (h *hus) Forsendelse(context.Context, levering.Levering, string) (levering.Forsendelse, error) {
@@ -143,6 +144,7 @@ func (h *hus) Kontakter(context.Context, levering.Levering) ([]string, error) {
 
 // Send is the channel's, in which the last step can be made to fail.
 func (h *hus) Send(ctx context.Context, l levering.Levering, f levering.Forsendelse, sendt func(*store.Tx) error) error {
+	h.igjen = func() error { return h.Kanal.Send(ctx, l, f, sendt) }
 	return h.Kanal.Send(ctx, l, f, func(tx *store.Tx) error {
 		if h.sendt != nil {
 			if err := h.sendt(); err != nil {

@@ -107,6 +107,71 @@ func TestHverFeilEttBrev(t *testing.T) {
 	}
 }
 
+// Two processes make the same letter, as when one was thought dead: wherever the
+// first is when the second does all of it, the supplier sees the letter once, and
+// what it sees is whole.
+func TestToOmSammeBrev(t *testing.T) {
+	t.Parallel()
+	for _, straks := range []bool{false, true} {
+		for nr := range 4 {
+			t.Run(fmt.Sprintf("hentes straks %v, etter kall %d", straks, nr), func(t *testing.T) {
+				t.Parallel()
+				h := nyttHus(t, func(c *Config) { c.Samtidige = 2 })
+				kall := 0
+				h.transport.etterpaa = func(string, string) error {
+					if kall++; kall != nr+1 {
+						return nil
+					}
+					if err := h.igjen(); err != nil {
+						t.Errorf("the second: %v", err)
+					}
+					if straks {
+						h.hentJobber(t)
+					}
+					return nil
+				}
+				id := h.opprett(t)
+				h.fram(t, 0)
+				h.hentJobber(t)
+				h.fram(t, 0)
+				j := h.siste(t)
+				if kall <= nr || len(h.sett) != 1 || h.sett[j.ID+".json"] != 1 || j.Tilstand != Hentet {
+					t.Errorf("after %d calls the supplier saw %v; the job is %s", kall, h.sett, j.Tilstand)
+				}
+				if l := h.levering(t, id); l.Tilstand != levering.Sendt || l.LeveranseID != j.ID {
+					t.Errorf("levering %s", l.Tilstand)
+				}
+				if f := h.filer(t); len(f) != 0 {
+					t.Errorf("left behind are %v", f)
+				}
+				if n := h.spolt(t); n != 0 {
+					t.Errorf("%d copies of files are left", n)
+				}
+			})
+		}
+	}
+}
+
+// What a process left that died twice while it wrote is gone when the letter is out.
+func TestResterAvForsok(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	feil := 3
+	h.transport.foer = func(op, navn string) error {
+		if feil > 0 && (op == "slett" || op == "flytt" || strings.Contains(navn, ".json")) {
+			feil--
+			return errBrudd
+		}
+		return nil
+	}
+	h.opprett(t)
+	h.fram(t, 0)
+	h.hentEn(t)
+	if f := h.filer(t); feil > 0 || len(f) != 0 {
+		t.Errorf("left behind are %v", f)
+	}
+}
+
 // The process dies just before or after the supplier is shown the job, and the
 // supplier fetches and answers, or a person stops the letter, before another process
 // starts: one job, and the answer counts.

@@ -60,6 +60,7 @@ type Jobb struct {
 
 	leveringID string
 	nr         int
+	forsok     int // how often making its PDF was begun; the last one that did may give it out
 	overlevert bool
 	utlagt     time.Time
 	frist      time.Time
