@@ -392,6 +392,7 @@ func (h *hus) epost(t *testing.T) (ut []string) {
 type proxy struct {
 	Transport
 	nede     bool
+	evig     bool                        // it was opened without a time limit
 	foer     func(op, navn string) error // before the call
 	etterpaa func(op, navn string) error // after it was done
 }
@@ -405,6 +406,9 @@ func (p *proxy) Koble(ctx context.Context) (Forbindelse, error) {
 	f, err := p.Transport.Koble(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		p.evig = true
 	}
 	return &proxyForbindelse{Forbindelse: f, p: p}, nil
 }

@@ -354,3 +354,25 @@ func TestMappeMangler(t *testing.T) {
 		t.Errorf("the job is %s while the folder is away", j.Tilstand)
 	}
 }
+
+// A server that answers nothing and keeps its connection alive holds nothing up for
+// ever: whatever is done with it has a time limit.
+func TestIngenVenterEvig(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.opprett(t)
+	h.fram(t, 0) // hands over, and looks for receipts
+	h.avvis(t)
+	if _, err := h.PrintPaaNytt(t.Context(), h.siste(t).ID, "operatør 7"); err != nil {
+		t.Fatal(err)
+	}
+	h.fram(t, 0)
+	h.stopp(t, id)
+	h.fram(t, 0)
+	if j := h.siste(t); j.Tilstand != Trukket {
+		t.Errorf("the job is %s", j.Tilstand)
+	}
+	if h.transport.evig {
+		t.Error("the transport was used without a time limit")
+	}
+}
