@@ -18,12 +18,13 @@ type document struct {
 	root    object // of the trailer
 	rebuilt bool   // the table of contents was made by looking through the file
 
-	parse  int64             // bytes of objects that may yet be read: many can be made to share theirs
-	unpack int64             // bytes of object streams that may yet be unpacked
-	noEnd  int64             // from here on no stream has an end, when above 0
-	packed map[int]*packfile // object streams that were used lately
-	held   int64             // their bytes
-	depth  int               // objects that are read for the sake of another
+	parse   int64             // bytes of objects that may yet be read: many can be made to share theirs
+	entries int               // of the table of contents that were read, newer and older ones
+	unpack  int64             // bytes of object streams that may yet be unpacked
+	noEnd   int64             // from here on no stream has an end, when above 0
+	packed  map[int]*packfile // object streams that were used lately
+	held    int64             // their bytes
+	depth   int               // objects that are read for the sake of another
 
 	inherited [len(inherited)]struct { // what the last page took, and from which node
 		nr    int

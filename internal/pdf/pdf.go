@@ -21,6 +21,7 @@ const (
 	MaxSider = 5000 // pages of one document
 
 	maxObjects   = 1 << 20 // indirect objects of one document
+	maxEntries   = 4 << 20 // entries of all its tables of contents
 	maxObject    = 8 << 20 // bytes of one object, its stream apart
 	maxNodes     = 300_000 // values in one object
 	maxNesting   = 100     // arrays and dictionaries within each other

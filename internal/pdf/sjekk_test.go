@@ -59,6 +59,11 @@ func TestSjekk(t *testing.T) {
 	loop := newPDF()
 	loop.b.WriteString("xref\n0 1\n0000000000 65535 f \ntrailer\n<</Size 1/Prev 9>>\nstartxref\n9\n%%EOF\n")
 
+	igjen := enSide("") // a table that says the same again and again
+	at := igjen.b.Len()
+	igjen.flate("/Type/XRef/Size 9/W[1 0 0]/Root 1 0 R/Index["+strings.Repeat("0 9000 ", 500)+"]", make([]byte, maxEntries+1))
+	fmt.Fprintf(&igjen.b, "startxref\n%d\n%%%%EOF\n", at)
+
 	const a4b, a4h = 210.0, 297.0
 	for _, tt := range []struct {
 		navn          string
@@ -94,6 +99,7 @@ func TestSjekk(t *testing.T) {
 		{"no pages", tom.done(""), 0, 0, 0, "ingen sider"},
 		{"too many pages", flere.done(""), 0, 0, 0, "for mange sider"},
 		{"a ring of pages", ring.done(""), 0, 0, 0, "ødelagt"},
+		{"a table without end", igjen.b.Bytes(), 0, 0, 0, "for sammensatt"},
 		{"a ring of tables", loop.b.Bytes(), 0, 0, 0, "ødelagt"},
 		{"no catalog", bytes.ReplaceAll(hel, []byte("/Type/Catalog"), []byte("/Type/Cutalog")), 3, a4b, a4h, ""},
 		{"no catalog and no table", bytes.ReplaceAll(hel[:bytes.LastIndex(hel, []byte("xref\n0"))], []byte("/Type/Catalog"), []byte("/Type/Cutalog")), 0, 0, 0, "ødelagt"},

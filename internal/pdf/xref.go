@@ -101,7 +101,7 @@ func (d *document) section(at, head int64) (dict, error) {
 
 // put enters a place, unless a newer section has done so.
 func (d *document) put(nr int64, p place) error {
-	if len(d.xref) >= maxObjects || nr >= 1<<31 {
+	if d.entries++; d.entries > maxEntries || len(d.xref) >= maxObjects || nr >= 1<<31 {
 		return errForKomplisert()
 	}
 	if _, ok := d.xref[int(nr)]; !ok && nr > 0 {
