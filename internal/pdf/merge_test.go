@@ -99,6 +99,7 @@ func TestSlaaSammen(t *testing.T) {
 		{"a slip at the end", [][]byte{a3, b1}, [][]int{{3}}, true, []string{"A1", "A2", "A3", "", "B1"}, []int{1, 5}, []int{3}},
 		{"slips alone", [][]byte{a2, b1}, [][]int{{1, 2}}, true, []string{"A1", "", "A2", "", "B1"}, []int{1, 5}, []int{1, 3}},
 		{"object streams", [][]byte{pakket(), a1}, nil, false, []string{"pakket", "A1"}, []int{1, 2}, nil},
+		{"a table and a stream", [][]byte{blandet()}, nil, false, []string{"blandet"}, []int{1}, nil},
 		{"layers", [][]byte{lag(), a1}, nil, false, []string{"synlig", "A1"}, []int{1, 2}, nil},
 		{"a filled form", [][]byte{a1, skjema(false)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},
 		{"a form to be drawn anew", [][]byte{a1, skjema(true)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},
