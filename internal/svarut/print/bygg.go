@@ -103,7 +103,7 @@ func (k *Kanal) forbered(ctx context.Context, j *Jobb, f levering.Forsendelse) (
 	b.dokumenter = append(b.dokumenter, pdf.Dokument{Fil: bytes.NewReader(forside)})
 	for i, fil := range skrives {
 		spolt := b.spol.fil(ctx, i)
-		info, err := k.Trykkeri.Sjekk(ctx, spolt)
+		info, err := k.trykkeri.Sjekk(ctx, spolt)
 		if err != nil {
 			return nil, uskrivbar(fmt.Sprintf("fil %d", nr[i]), err)
 		}
@@ -280,7 +280,7 @@ func (k *Kanal) flett(ctx context.Context, m Forbindelse, navn string, b *brev) 
 			if err != nil {
 				return err
 			}
-			if res, err = k.Trykkeri.SlaaSammen(ctx, io.MultiWriter(h, kryptert), b.dokumenter, b.tosidig); err != nil {
+			if res, err = k.trykkeri.SlaaSammen(ctx, io.MultiWriter(h, kryptert), b.dokumenter, b.tosidig); err != nil {
 				return err
 			}
 			return kryptert.Close()

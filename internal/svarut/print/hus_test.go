@@ -178,7 +178,7 @@ func apneHus(t *testing.T, dir string, k *klokke.Manuell, endre ...func(*Config)
 		fn(&cfg)
 	}
 	var err error
-	h.Kanal, err = New(Deps{DB: h.Grunn.DB, Ring: h.Grunn.Ring, Blobs: h.Grunn.Blobs, Klokke: k, Jobs: h.Grunn.Jobs, Levering: h.lev, Trykkeri: pdf.Ny(1),
+	h.Kanal, err = New(Deps{DB: h.Grunn.DB, Ring: h.Grunn.Ring, Blobs: h.Grunn.Blobs, Klokke: k, Jobs: h.Grunn.Jobs, Levering: h.lev,
 		Transport: h.transport, Varsler: h.Mail, Log: log, Logg: func(_ context.Context, _ *store.Tx, forsendelseID, tekst string) error {
 			h.logg = append(h.logg, tekst)
 			return nil

@@ -1,6 +1,7 @@
 package print
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
+	"knutepunkt/internal/store"
 )
 
 // A transport that is down holds the letter up and loses nothing.
@@ -374,5 +378,31 @@ func TestIngenVenterEvig(t *testing.T) {
 	}
 	if h.transport.evig {
 		t.Error("the transport was used without a time limit")
+	}
+}
+
+// A letter that the supplier takes its time to receive keeps no other waiting.
+func TestLangsomLeverandor(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, func(c *Config) { c.Samtidige = 2 })
+	h.brev.Filer = []levering.Fil{fil("stor.pdf", sider(1, strings.Repeat("x", 2<<20)))} // more than is buffered on the way
+	var annet string
+	h.transport.foer = func(op, navn string) error {
+		if op != "skriv" || annet != "" {
+			return nil
+		}
+		annet = uuid.NewString()
+		ctx, stopp := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stopp()
+		return h.Kanal.Send(ctx, levering.Levering{ID: uuid.NewString(), Kilde: "svarut", KildeID: uuid.NewString(), LeveranseID: annet}, etBrev(),
+			func(*store.Tx) error { return nil })
+	}
+	id := h.opprett(t)
+	h.kjor(t)
+	if j, err := h.Jobb(t.Context(), annet); err != nil || j.Tilstand != Klar {
+		t.Errorf("the other is %s (%v)", j.Tilstand, err)
+	}
+	if l := h.levering(t, id); l.Tilstand != levering.Sendt {
+		t.Errorf("the slow one is %s", l.Tilstand)
 	}
 }

@@ -113,7 +113,6 @@ type Deps struct {
 	Klokke    klokke.Klokke
 	Jobs      *jobs.Engine
 	Levering  *levering.Service
-	Trykkeri  *pdf.Trykkeri
 	Transport Transport
 	Varsler   levering.Varsler // for Config.Driftsvarsel; may be nil
 	Log       *slog.Logger
@@ -126,6 +125,9 @@ type Kanal struct {
 	Deps
 	cfg     Config
 	plasser chan struct{} // letters being built
+	// trykkeri is the room's own: a letter holds its place in it for as long as the
+	// supplier takes to receive it, which is not to keep those waiting who send one.
+	trykkeri *pdf.Trykkeri
 
 	mu       sync.Mutex
 	sett     time.Time         // when the transport was looked at last
@@ -154,7 +156,7 @@ func New(d Deps, cfg Config) (*Kanal, error) {
 	if d.Klokke.Now().After(cfg.Sertifikat.NotAfter) {
 		d.Log.Warn("the print supplier's certificate has expired", "notAfter", cfg.Sertifikat.NotAfter)
 	}
-	k := &Kanal{Deps: d, cfg: cfg, plasser: make(chan struct{}, cfg.Samtidige), mistenkt: map[string]string{}}
+	k := &Kanal{Deps: d, cfg: cfg, plasser: make(chan struct{}, cfg.Samtidige), trykkeri: pdf.Ny(cfg.Samtidige), mistenkt: map[string]string{}}
 	k.registrerJobber()
 	return k, nil
 }
