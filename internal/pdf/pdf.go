@@ -27,7 +27,7 @@ const (
 	maxNesting   = 100     // arrays and dictionaries within each other
 	maxDecoded   = 16 << 20
 	maxTreeNodes = 100_000   // nodes of the page tree
-	maxParsed    = 64 << 20  // bytes of objects that are read, beside 16 times the file
+	maxParsed    = 32 << 20  // bytes of objects that are read, beside 16 times the file
 	maxUnpacked  = 512 << 20 // bytes of object streams that are unpacked, all told
 	maxInflated  = 8 << 30   // bytes that the other streams of one document unpack to
 )

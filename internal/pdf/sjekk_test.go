@@ -179,7 +179,7 @@ func fiendtlige() map[string][]byte {
 		fmt.Fprintf(&alle, "%d 0 R ", nrs[i])
 		fmt.Fprintf(&tabell, "%d 0 ", nrs[i])
 	}
-	stor := "[" + strings.Repeat("[]", 140_000) + strings.Repeat(" ", 4<<20) + "]"
+	stor := "[" + strings.Repeat("[]", 140_000) + strings.Repeat(" ", 256<<10) + "]"
 	p = enSide("/X[" + alle.String() + "]")
 	ett := p.flate(fmt.Sprintf("/Type/ObjStm/N %d/First %d", delere, tabell.Len()), []byte(tabell.String()+stor))
 	ut["an object stream in which all lie at one place"] = p.doneStream(map[int][]int{ett: nrs})
