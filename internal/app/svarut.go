@@ -53,10 +53,9 @@ func (a *App) byggSvarUt() (err error) {
 		a.Levering.RegistrerKanal(a.Altinn)
 	}
 	slettere := []func(context.Context, *store.Tx, string) error{a.SvarInn.Slett}
-	trykkeri := pdf.Ny(1)
 	if p := cfg.SvarUt.Print; p != nil {
 		a.Print, err = print.New(print.Deps{
-			DB: a.DB, Ring: a.Ring, Blobs: a.Blobs, Klokke: k, Jobs: a.Jobs, Levering: a.Levering, Trykkeri: trykkeri,
+			DB: a.DB, Ring: a.Ring, Blobs: a.Blobs, Klokke: k, Jobs: a.Jobs, Levering: a.Levering,
 			Transport: p.Transport, Varsler: a.Mail, Log: log, Logg: logg,
 		}, p.Config)
 		if err != nil {
@@ -65,6 +64,7 @@ func (a *App) byggSvarUt() (err error) {
 		a.Levering.RegistrerKanal(a.Print)
 		slettere = append(slettere, a.Print.Slett)
 	}
+	trykkeri := pdf.Ny(1)
 	a.SvarUt, err = svarut.New(svarut.Deps{
 		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, Dokumentlager: a.Dokumentlager,
 		Levering: a.Levering, Audit: a.Audit, Tilgang: a.Org, Log: log, PrintAdresse: print.ValiderAdresse,

@@ -142,6 +142,26 @@ func pakket() []byte {
 	return p.doneStream(map[int][]int{pack: nrs})
 }
 
+// blandet makes a PDF of one page with a table for old readers, in which what lies in an
+// object stream is free, and a stream that tells where it is (ISO 32000-1, 7.5.8.4).
+func blandet() []byte {
+	p := newPDF()
+	p.add("<</Type/Catalog/Pages 2 0 R>>")
+	p.add("<</Type/Pages/Count 1/Kids[3 0 R]>>")
+	p.add("<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 7 0 R>>>>>>")
+	p.flate("", []byte("BT /F 24 Tf 100 700 Td (blandet) Tj ET"))
+	pack := p.objstm([]int{7}, []string{"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"})
+	stm := p.b.Len()
+	p.stream("/Type/XRef/Size 8/W[1 1 1]/Index[7 1]", []byte{2, byte(pack), 0})
+	table := p.b.Len()
+	fmt.Fprintf(&p.b, "xref\n0 8\n0000000007 65535 f \n")
+	for _, o := range p.offsets[1:] {
+		fmt.Fprintf(&p.b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&p.b, "0000000000 65535 f \ntrailer\n<</Size 8/Root 1 0 R/XRefStm %d>>\nstartxref\n%d\n%%%%EOF\n", stm, table)
+	return p.b.Bytes()
+}
+
 // peer runs a program of others and gives what it prints; without it the test is skipped,
 // unless peers are required.
 func peer(t *testing.T, program string, args ...string) string {

@@ -18,11 +18,13 @@ type document struct {
 	root    object // of the trailer
 	rebuilt bool   // the table of contents was made by looking through the file
 
-	unpack int64             // bytes of object streams that may yet be unpacked
-	noEnd  int64             // from here on no stream has an end, when above 0
-	packed map[int]*packfile // object streams that were used lately
-	held   int64             // their bytes
-	depth  int               // objects that are read for the sake of another
+	parse   int64             // bytes of objects that may yet be read: many can be made to share theirs
+	entries int               // of the table of contents that were read, newer and older ones
+	unpack  int64             // bytes of object streams that may yet be unpacked
+	noEnd   int64             // from here on no stream has an end, when above 0
+	packed  map[int]*packfile // object streams that were used lately
+	held    int64             // their bytes
+	depth   int               // objects that are read for the sake of another
 
 	inherited [len(inherited)]struct { // what the last page took, and from which node
 		nr    int
@@ -49,7 +51,7 @@ type packfile struct {
 func open(ctx context.Context, f Fil) (*document, error) {
 	size := f.Size()
 	d := &document{
-		ctx: ctx, w: newWindow(ctx, f, size, 4<<30+16*size), unpack: maxUnpacked,
+		ctx: ctx, w: newWindow(ctx, f, size, 4<<30+16*size), parse: maxParsed + 16*size, unpack: maxUnpacked,
 		xref: map[int]place{}, packed: map[int]*packfile{},
 	}
 	head := d.w.find("%PDF-", 0, 1024+5)
@@ -126,7 +128,11 @@ func (d *document) tryLoad(nr int) (object, error) {
 
 // indirect reads the object with that number at a place in the file.
 func (d *document) indirect(nr int, at int64) (object, error) {
+	if d.parse < 0 {
+		return nil, errForKomplisert()
+	}
 	l := d.w.lex(at)
+	defer func() { d.parse -= l.pos - at }()
 	if n, ok := l.integer(); !ok || n != int64(nr) {
 		return nil, errOdelagt("object %d is not at %d", nr, at)
 	}
@@ -192,7 +198,12 @@ func (d *document) packedObject(nr int, p place) (object, error) {
 	if i >= len(pack.nrs) || pack.nrs[i] != nr {
 		return nil, errOdelagt("object %d is not in stream %d", nr, p.in)
 	}
-	return pack.open(d.ctx).lex(pack.offsets[i]).value(0)
+	if d.parse < 0 {
+		return nil, errForKomplisert()
+	}
+	l := pack.open(d.ctx).lex(pack.offsets[i])
+	defer func() { d.parse -= l.pos - pack.offsets[i] }()
+	return l.value(0)
 }
 
 func (p *packfile) open(ctx context.Context) *window {

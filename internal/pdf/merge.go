@@ -97,7 +97,7 @@ func (m *merger) document(ctx context.Context, dok Dokument) error {
 
 // copy writes the pages of a document, and what they are made of.
 func (m *merger) copy(d *document, pages []page, slips []int) error {
-	c := &copier{m: m, d: d, new: map[int]int{}, inflate: maxInflated}
+	c := &copier{m: m, d: d, new: map[int]int{}, streams: d.w.size, inflate: maxInflated}
 	numbers := make([]int, len(pages))
 	for i, p := range pages {
 		numbers[i] = m.w.number()
@@ -199,6 +199,7 @@ type copier struct {
 	new   map[int]int // the number of an object in the merged file, by its own
 	queue []int
 
+	streams int64 // bytes of streams that may yet be copied: no two share theirs
 	inflate int64 // bytes that may yet be unpacked to verify
 }
 
@@ -248,6 +249,9 @@ func (c *copier) copy(nr int) error {
 		w.value(o, c.renumber)
 		w.end()
 		return nil
+	}
+	if c.streams -= s.length; c.streams < 0 {
+		return errOdelagt("streams that lie within each other")
 	}
 	dic := make(dict, 0, len(s.dict)+1)
 	for _, e := range s.dict {

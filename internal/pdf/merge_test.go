@@ -45,6 +45,17 @@ func lag() []byte {
 	return p.done("")
 }
 
+// nullet is a page with attributes that are null, which it takes from above.
+func nullet() []byte {
+	p := newPDF()
+	p.add("<</Type/Catalog/Pages 2 0 R>>")
+	p.add("<</Type/Pages/Count 1/Kids[3 0 R]/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>>>")
+	p.add("<</Type/Page/Parent 2 0 R/MediaBox null/Resources null/Contents 4 0 R>>")
+	p.stream("", []byte("BT /F 24 Tf 50 700 Td (nullet) Tj ET"))
+	p.add("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
+	return p.done("")
+}
+
 // bilde is a page with a picture of so many bytes that do not get smaller.
 func bilde(n int, seed byte) []byte {
 	data := make([]byte, n)
@@ -99,6 +110,8 @@ func TestSlaaSammen(t *testing.T) {
 		{"a slip at the end", [][]byte{a3, b1}, [][]int{{3}}, true, []string{"A1", "A2", "A3", "", "B1"}, []int{1, 5}, []int{3}},
 		{"slips alone", [][]byte{a2, b1}, [][]int{{1, 2}}, true, []string{"A1", "", "A2", "", "B1"}, []int{1, 5}, []int{1, 3}},
 		{"object streams", [][]byte{pakket(), a1}, nil, false, []string{"pakket", "A1"}, []int{1, 2}, nil},
+		{"an attribute that is null", [][]byte{nullet()}, nil, false, []string{"nullet"}, []int{1}, nil},
+		{"a table and a stream", [][]byte{blandet()}, nil, false, []string{"blandet"}, []int{1}, nil},
 		{"layers", [][]byte{lag(), a1}, nil, false, []string{"synlig", "A1"}, []int{1, 2}, nil},
 		{"a filled form", [][]byte{a1, skjema(false)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},
 		{"a form to be drawn anew", [][]byte{a1, skjema(true)}, nil, false, []string{"A1", "fylt ut"}, []int{1, 2}, nil},

@@ -96,7 +96,9 @@ func (d *document) pageDict(p page) (dict, error) {
 		switch e.key {
 		case "Parent", "StructParents", "Tabs", "B", "AA", "Thumb", "PieceInfo", "Metadata", "Type":
 		default:
-			out = append(out, e)
+			if e.value != nil { // null is as absent, and may be inherited
+				out = append(out, e)
+			}
 		}
 	}
 	for i, key := range inherited {

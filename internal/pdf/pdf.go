@@ -21,11 +21,13 @@ const (
 	MaxSider = 5000 // pages of one document
 
 	maxObjects   = 1 << 20 // indirect objects of one document
+	maxEntries   = 4 << 20 // entries of all its tables of contents
 	maxObject    = 8 << 20 // bytes of one object, its stream apart
 	maxNodes     = 300_000 // values in one object
 	maxNesting   = 100     // arrays and dictionaries within each other
 	maxDecoded   = 16 << 20
 	maxTreeNodes = 100_000   // nodes of the page tree
+	maxParsed    = 32 << 20  // bytes of objects that are read, beside 16 times the file
 	maxUnpacked  = 512 << 20 // bytes of object streams that are unpacked, all told
 	maxInflated  = 8 << 30   // bytes that the other streams of one document unpack to
 )

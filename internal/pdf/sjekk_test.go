@@ -59,6 +59,11 @@ func TestSjekk(t *testing.T) {
 	loop := newPDF()
 	loop.b.WriteString("xref\n0 1\n0000000000 65535 f \ntrailer\n<</Size 1/Prev 9>>\nstartxref\n9\n%%EOF\n")
 
+	igjen := enSide("") // a table that says the same again and again
+	at := igjen.b.Len()
+	igjen.flate("/Type/XRef/Size 9/W[1 0 0]/Root 1 0 R/Index["+strings.Repeat("0 9000 ", 500)+"]", make([]byte, maxEntries+1))
+	fmt.Fprintf(&igjen.b, "startxref\n%d\n%%%%EOF\n", at)
+
 	const a4b, a4h = 210.0, 297.0
 	for _, tt := range []struct {
 		navn          string
@@ -94,6 +99,7 @@ func TestSjekk(t *testing.T) {
 		{"no pages", tom.done(""), 0, 0, 0, "ingen sider"},
 		{"too many pages", flere.done(""), 0, 0, 0, "for mange sider"},
 		{"a ring of pages", ring.done(""), 0, 0, 0, "ødelagt"},
+		{"a table without end", igjen.b.Bytes(), 0, 0, 0, "for sammensatt"},
 		{"a ring of tables", loop.b.Bytes(), 0, 0, 0, "ødelagt"},
 		{"no catalog", bytes.ReplaceAll(hel, []byte("/Type/Catalog"), []byte("/Type/Cutalog")), 3, a4b, a4h, ""},
 		{"no catalog and no table", bytes.ReplaceAll(hel[:bytes.LastIndex(hel, []byte("xref\n0"))], []byte("/Type/Catalog"), []byte("/Type/Cutalog")), 0, 0, 0, "ødelagt"},
@@ -165,6 +171,32 @@ func fiendtlige() map[string][]byte {
 	}
 	ut["one object by many numbers"] = p.done("")
 
+	const delere = 20_000
+	var alle, tabell strings.Builder
+	nrs := make([]int, delere)
+	for i := range nrs {
+		nrs[i] = 100 + i
+		fmt.Fprintf(&alle, "%d 0 R ", nrs[i])
+		fmt.Fprintf(&tabell, "%d 0 ", nrs[i])
+	}
+	stor := "[" + strings.Repeat("[]", 140_000) + strings.Repeat(" ", 256<<10) + "]"
+	p = enSide("/X[" + alle.String() + "]")
+	ett := p.flate(fmt.Sprintf("/Type/ObjStm/N %d/First %d", delere, tabell.Len()), []byte(tabell.String()+stor))
+	ut["an object stream in which all lie at one place"] = p.doneStream(map[int][]int{ett: nrs})
+
+	p = enSide("/X[" + alle.String() + "]")
+	for len(p.offsets) < nrs[0] {
+		p.add("null")
+	}
+	for _, nr := range nrs {
+		p.offsets = append(p.offsets, int64(p.b.Len()))
+		fmt.Fprintf(&p.b, "%d 0 obj %%", nr)
+	}
+	p.b.WriteString("\n" + stor + "\nendobj\n")
+	ut["one object behind the numbers of many"] = p.done("")
+
+	ut["streams within each other"] = iHverandre()
+
 	p = newPDF() // a chain of nodes, each the only kid
 	p.add("<</Type/Catalog/Pages 2 0 R>>")
 	for i := range 200_000 {
@@ -206,6 +238,44 @@ func fiendtlige() map[string][]byte {
 	ut["spaces"] = append(append([]byte("%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 1"), bytes.Repeat([]byte(" "), 9<<20)...), " 0 R>>\nendobj\ntrailer<</Root 1 0 R>>"...)
 	return ut
 }
+
+// iHverandre is a page with streams of which each holds all that come after it.
+func iHverandre() []byte {
+	const strommer, plass = 2000, 64
+	var alle strings.Builder
+	for i := range strommer {
+		fmt.Fprintf(&alle, "%d 0 R ", 4+i)
+	}
+	p := enSide("/X[" + alle.String() + "]")
+	slutt := p.b.Len() + strommer*plass + 1<<20
+	for i := range strommer {
+		p.offsets = append(p.offsets, int64(p.b.Len()))
+		hode := func(n int) string { return fmt.Sprintf("%d 0 obj<</Length %08d>>stream\n", 4+i, n) }
+		fmt.Fprintf(&p.b, "%-*s", plass, hode(slutt-p.b.Len()-len(hode(0))))
+	}
+	p.b.Write(bytes.Repeat([]byte("x"), 1<<20))
+	p.b.WriteString("\nendstream\nendobj\n")
+	return p.done("")
+}
+
+// A small file does not become a large one by being merged: it is refused at intake.
+func TestSlaaSammenVokserIkke(t *testing.T) {
+	t.Parallel()
+	fil := iHverandre()
+	if _, err := Ny(1).Sjekk(t.Context(), bytes.NewReader(fil)); !feil.Er(err, feil.Ugyldig) {
+		t.Errorf("accepted: %v", err)
+	}
+	var skrevet antall
+	_, err := Ny(1).SlaaSammen(t.Context(), &skrevet, dokumenter(fil), false)
+	if !feil.Er(err, feil.Ugyldig) || int(skrevet) > 2*len(fil) {
+		t.Errorf("%d KB became %d MB (%v)", len(fil)>>10, skrevet>>20, err)
+	}
+}
+
+// antall counts what is written.
+type antall int64
+
+func (n *antall) Write(p []byte) (int, error) { *n += antall(len(p)); return len(p), nil }
 
 // What hostile files cost: no panic, no hang, and memory within the promise.
 func TestSjekkFiendtlig(t *testing.T) { // not parallel: it measures memory

@@ -38,10 +38,8 @@ func (d *document) readXref(head int64) error {
 		if trailer.get("Encrypt") != nil {
 			return errLast()
 		}
-		for _, key := range []name{"XRefStm", "Prev"} {
-			if n, ok := toInt(trailer.get(key)); ok && n > 0 {
-				next = append(next, n)
-			}
+		if n, ok := toInt(trailer.get("Prev")); ok && n > 0 {
+			next = append(next, n)
 		}
 	}
 	return nil
@@ -52,6 +50,7 @@ func (d *document) section(at, head int64) (dict, error) {
 	l := d.w.lex(at)
 	l.end = d.w.size
 	if l.word("xref") {
+		var free []int64
 		for !l.word("trailer") {
 			start, ok1 := l.integer()
 			count, ok2 := l.integer()
@@ -65,11 +64,13 @@ func (d *document) section(at, head int64) (dict, error) {
 				if !ok1 || !ok2 || !inUse && !l.word("f") {
 					return nil, errOdelagt("no cross-reference entry at %d", l.pos)
 				}
-				p := place{}
-				if inUse && at > 0 {
-					p.at = at + head
+				if !inUse || at == 0 {
+					if free = append(free, start+i); len(free) > maxObjects {
+						return nil, errForKomplisert()
+					}
+					continue
 				}
-				if err := d.put(start+i, p); err != nil {
+				if err := d.put(start+i, place{at: at + head}); err != nil {
 					return nil, err
 				}
 			}
@@ -82,8 +83,25 @@ func (d *document) section(at, head int64) (dict, error) {
 		if !ok {
 			return nil, errOdelagt("no trailer at %d", l.pos)
 		}
+		// What this stream has is free in the table, for readers that know no streams.
+		if n, ok := toInt(dic.get("XRefStm")); ok && n > 0 {
+			if _, err := d.streamSection(n+head, head); err != nil {
+				return nil, err
+			}
+		}
+		for _, nr := range free {
+			if err := d.put(nr, place{}); err != nil {
+				return nil, err
+			}
+		}
 		return dic, nil
 	}
+	return d.streamSection(at, head)
+}
+
+// streamSection reads a cross-reference stream, and gives its dictionary.
+func (d *document) streamSection(at, head int64) (dict, error) {
+	l := d.w.lex(at)
 	nr, ok := l.integer()
 	if !ok {
 		return nil, errOdelagt("no cross-references at %d", at)
@@ -101,7 +119,7 @@ func (d *document) section(at, head int64) (dict, error) {
 
 // put enters a place, unless a newer section has done so.
 func (d *document) put(nr int64, p place) error {
-	if len(d.xref) >= maxObjects || nr >= 1<<31 {
+	if d.entries++; d.entries > maxEntries || len(d.xref) >= maxObjects || nr >= 1<<31 {
 		return errForKomplisert()
 	}
 	if _, ok := d.xref[int(nr)]; !ok && nr > 0 {

@@ -216,8 +216,8 @@ func (s *Sandbox) hentPrint(w http.ResponseWriter, r *http.Request) error {
 	}
 	ut := []printjobb{}
 	for _, j := range jobber {
-		if j.Jobbfil == "" || j.Tilstand == print.LeggesUt || j.Tilstand == print.Trukket {
-			continue // not handed over, or taken back
+		if j.AntallSider == 0 || j.Tilstand == print.LeggesUt || j.Tilstand == print.Trukket {
+			continue // not made or not handed over, or taken back
 		}
 		ut = append(ut, printjobb{ID: j.ID, Time: j.Opprettet, Status: string(j.Tilstand), Kilde: j.Kilde, Referanse: j.ForsendelseID,
 			Adresse: printadresse{j.Mottaker.Navn, j.Mottaker.Adresselinje1, j.Mottaker.Postnummer, j.Mottaker.Poststed},

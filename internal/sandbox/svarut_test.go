@@ -147,6 +147,17 @@ func (k *kasse) svarinn(t *testing.T, kommune string) *client.SvarInn {
 func (k *kasse) ettBrev(t *testing.T, ref string) (id string) {
 	t.Helper()
 	n := len(k.printet(t))
+	id = k.tilStille(t, ref)
+	k.fram(t, "240h")
+	if got := k.svarutSpor(t, id); got.Status != "SENDT_PRINT" || len(k.printet(t)) != n+1 {
+		t.Fatalf("after ten days: %+v", got)
+	}
+	return id
+}
+
+// tilStille sends a søknad that can be printed to the silent kommune.
+func (k *kasse) tilStille(t *testing.T, ref string) (id string) {
+	t.Helper()
 	fnr := k.b.Personer[1].Fnr
 	cert, err := k.klient(t, k.b.NAV).PublicKey(t.Context())
 	if err != nil {
@@ -162,11 +173,30 @@ func (k *kasse) ettBrev(t *testing.T, ref string) (id string) {
 	if id, err = k.borger(t, fnr).SendSoknad(t.Context(), cert, "9903", ref, s); err != nil {
 		t.Fatal(err)
 	}
-	k.fram(t, "240h")
-	if got := k.svarutSpor(t, id); got.Status != "SENDT_PRINT" || len(k.printet(t)) != n+1 {
-		t.Fatalf("after ten days: %+v", got)
-	}
 	return id
+}
+
+// A letter that is still being made is not with the printer: the files of those that
+// are named are there.
+func TestPrintViserDetSomLigger(t *testing.T) {
+	t.Parallel()
+	k := start(t, t.TempDir())
+	mappe := filepath.Join(k.dir, "print")
+	if err := os.Rename(mappe, mappe+".borte"); err != nil {
+		t.Fatal(err)
+	}
+	id := k.tilStille(t, "brev-1")
+	k.fram(t, "240h")
+	if left := k.printet(t); len(left) != 0 {
+		t.Errorf("with no folder to write to the printer has %+v", left)
+	}
+	if err := os.Rename(mappe+".borte", mappe); err != nil {
+		t.Fatal(err)
+	}
+	k.fram(t, "2h")
+	if left := k.printet(t); len(left) != 1 {
+		t.Errorf("with the folder back the printer has %+v, the letter is %+v", left, k.svarutSpor(t, id))
+	}
 }
 
 // What is read in Altinn after all is not printed; a refused letter needs a

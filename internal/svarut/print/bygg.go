@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"path"
+	"strconv"
 	"strings"
 
 	"knutepunkt/cms"
@@ -24,12 +26,34 @@ import (
 // errEndret: the job was taken back while its letter was made.
 var errEndret = errors.New("print: the job has moved on")
 
-// filnavn are the names of a job's files with the transport.
+// filnavn are the names of a job's files with the transport. The passing ones are
+// of one attempt: another that is still at work elsewhere writes to its own.
 type filnavn struct{ jobb, jobbTmp, trukket, pdf, pdfTmp string }
 
-func (k *Kanal) navn(id string) filnavn {
-	rot := path.Join(k.cfg.Ut, id)
-	return filnavn{rot + ".json", rot + ".json.tmp", rot + ".json.trukket", rot + k.cfg.PDFEndelse, rot + k.cfg.PDFEndelse + ".tmp"}
+func (k *Kanal) navn(j Jobb) filnavn {
+	rot := path.Join(k.cfg.Ut, j.ID)
+	tmp := fmt.Sprintf(".%d.tmp", j.forsok)
+	return filnavn{rot + ".json", rot + ".json" + tmp, rot + ".json.trukket", rot + k.cfg.PDFEndelse, rot + k.cfg.PDFEndelse + tmp}
+}
+
+// ryddForsok removes what attempts before j's have left under their passing names.
+func (k *Kanal) ryddForsok(m Forbindelse, j Jobb) error {
+	if j.forsok <= 1 {
+		return nil
+	}
+	navn, err := m.List(k.cfg.Ut, ".tmp", maksUtlagt)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking for what is left of a job: %w", err)
+	}
+	var gamle []string
+	for _, n := range navn {
+		rot := strings.TrimSuffix(n, ".tmp")
+		nr, err := strconv.Atoi(rot[strings.LastIndexByte(rot, '.')+1:])
+		if strings.HasPrefix(n, j.ID+".") && err == nil && nr < j.forsok {
+			gamle = append(gamle, path.Join(k.cfg.Ut, n))
+		}
+	}
+	return slettAlle(m, gamle)
 }
 
 func (f filnavn) alle() []string { return []string{f.jobb, f.jobbTmp, f.pdf, f.pdfTmp, f.trukket} }
@@ -38,6 +62,7 @@ func (f filnavn) alle() []string { return []string{f.jobb, f.jobbTmp, f.pdf, f.p
 type brev struct {
 	dokumenter []pdf.Dokument
 	spol       *spol
+	forsok     int
 	tosidig    bool
 }
 
@@ -45,7 +70,7 @@ type brev struct {
 // stores the job with them, and looks whether they can be printed. The brev is to be
 // closed. levering.ErrIkkeMulig, with a reason that names nobody, when there is no
 // letter in it.
-func (k *Kanal) forbered(ctx context.Context, j Jobb, f levering.Forsendelse) (_ *brev, err error) {
+func (k *Kanal) forbered(ctx context.Context, j *Jobb, f levering.Forsendelse) (_ *brev, err error) {
 	if err := sendbar(f.Post.Mottaker); err != nil {
 		return nil, err
 	}
@@ -69,15 +94,16 @@ func (k *Kanal) forbered(ctx context.Context, j Jobb, f levering.Forsendelse) (_
 	if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.lagreSpol(ctx, tx, j, b.spol) }); err != nil {
 		return nil, err
 	}
+	b.forsok = j.forsok
 	sider := 0
-	forside, err := k.forside(j, f)
+	forside, err := k.forside(*j, f)
 	if err != nil {
 		return nil, err
 	}
 	b.dokumenter = append(b.dokumenter, pdf.Dokument{Fil: bytes.NewReader(forside)})
 	for i, fil := range skrives {
 		spolt := b.spol.fil(ctx, i)
-		info, err := k.Trykkeri.Sjekk(ctx, spolt)
+		info, err := k.trykkeri.Sjekk(ctx, spolt)
 		if err != nil {
 			return nil, uskrivbar(fmt.Sprintf("fil %d", nr[i]), err)
 		}
@@ -178,21 +204,22 @@ func forsideAdresse(a levering.Adresse) pdf.Adresse {
 
 // skriv merges the letter to the supplier as a stream, encrypted, and puts the job
 // file beside it under a name that the supplier does not look at. Then the job is
-// LeggesUt. errEndret when it was taken back meanwhile; its files are gone then.
+// LeggesUt. errEndret when it was taken back meanwhile, or another attempt began; the
+// files of this one are gone then.
 func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Forsendelse, b *brev) error {
-	n := k.navn(j.ID)
+	n := k.navn(*j)
 	if k.cfg.Ut != "" {
 		if err := m.Mappe(k.cfg.Ut); err != nil {
 			return fmt.Errorf("making the supplier's folder: %w", err)
 		}
 	}
+	if err := k.ryddForsok(m, *j); err != nil {
+		return err
+	}
 	res, sum, err := k.flett(ctx, m, n.pdfTmp, b)
 	if err != nil {
 		_ = m.Slett(n.pdfTmp) // where the connection still works
 		return err
-	}
-	if err := m.Flytt(n.pdfTmp, n.pdf); err != nil {
-		return fmt.Errorf("naming the letter: %w", err)
 	}
 	fil, err := jobbfil{JobbID: j.ID, ForsendelseID: j.ForsendelseID, Kilde: j.Kilde, Opprettet: j.Opprettet,
 		Mottaker: j.Mottaker, Returadresse: tilAdresse(retur(f.Post)), Tosidig: b.tosidig, Farger: f.Post.Farger,
@@ -209,7 +236,7 @@ func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Fo
 		if err != nil {
 			return err
 		}
-		if naa.Tilstand != Bygges {
+		if naa.Tilstand != Bygges || naa.forsok != j.forsok {
 			return errEndret
 		}
 		naa.Tilstand, naa.AntallSider, naa.SHA256 = LeggesUt, res.Sider, sum
@@ -219,7 +246,7 @@ func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Fo
 		return k.lagre(ctx, tx, naa)
 	})
 	if errors.Is(err, errEndret) || feil.Er(err, feil.IkkeFunnet) {
-		return errors.Join(errEndret, slettAlle(m, n.alle()))
+		return errors.Join(errEndret, slettAlle(m, []string{n.jobbTmp, n.pdfTmp}))
 	}
 	return err
 }
@@ -253,7 +280,7 @@ func (k *Kanal) flett(ctx context.Context, m Forbindelse, navn string, b *brev) 
 			if err != nil {
 				return err
 			}
-			if res, err = k.Trykkeri.SlaaSammen(ctx, io.MultiWriter(h, kryptert), b.dokumenter, b.tosidig); err != nil {
+			if res, err = k.trykkeri.SlaaSammen(ctx, io.MultiWriter(h, kryptert), b.dokumenter, b.tosidig); err != nil {
 				return err
 			}
 			return kryptert.Close()
@@ -304,15 +331,18 @@ func (s *spol) kopier(ctx context.Context, f levering.Fil) error {
 
 // lagreSpol makes the job and the copies of its files exist, in place of what an
 // attempt before left.
-func (k *Kanal) lagreSpol(ctx context.Context, tx *store.Tx, j Jobb, s *spol) error {
+func (k *Kanal) lagreSpol(ctx context.Context, tx *store.Tx, j *Jobb, s *spol) error {
 	naa, err := k.hent(ctx, tx, j.ID)
 	switch {
 	case feil.Er(err, feil.IkkeFunnet) && j.nr == 1:
-		err = k.settInn(ctx, tx, j)
+		j.forsok = 1
+		err = k.settInn(ctx, tx, *j)
 	case err == nil && naa.Tilstand != Bygges:
 		err = errEndret
 	case err == nil:
-		err = k.tomSpol(ctx, tx, j.ID)
+		naa.forsok++
+		*j = naa
+		err = errors.Join(k.lagre(ctx, tx, naa), k.tomSpol(ctx, tx, j.ID))
 	}
 	if err != nil {
 		return err
@@ -342,7 +372,16 @@ func (b *brev) lukk(ctx context.Context) {
 	}
 	ctx = context.WithoutCancel(ctx)
 	k := b.spol.k
-	if err := k.DB.Write(ctx, func(tx *store.Tx) error { return k.tomSpol(ctx, tx, b.spol.jobbID) }); err != nil {
+	err := k.DB.Write(ctx, func(tx *store.Tx) error {
+		naa, err := k.hent(ctx, tx, b.spol.jobbID)
+		if feil.Er(err, feil.IkkeFunnet) || err == nil && naa.forsok != b.forsok {
+			return nil // gone with the job; or another attempt has them
+		} else if err != nil {
+			return err
+		}
+		return k.tomSpol(ctx, tx, naa.ID)
+	})
+	if err != nil {
 		k.Log.WarnContext(ctx, "copies of a letter's files were not removed", "jobb", b.spol.jobbID, "err", err)
 	}
 }

@@ -126,6 +126,7 @@ type hus struct {
 	tilstand  []levering.Tilstand
 	linjer    *bytes.Buffer // what is logged
 	sendt     func() error  // before levering takes a job over
+	igjen     func() error  // does the last Send once more
 }
 
 func (h *hus) Forsendelse(context.Context, levering.Levering, string) (levering.Forsendelse, error) {
@@ -143,6 +144,7 @@ func (h *hus) Kontakter(context.Context, levering.Levering) ([]string, error) {
 
 // Send is the channel's, in which the last step can be made to fail.
 func (h *hus) Send(ctx context.Context, l levering.Levering, f levering.Forsendelse, sendt func(*store.Tx) error) error {
+	h.igjen = func() error { return h.Kanal.Send(ctx, l, f, sendt) }
 	return h.Kanal.Send(ctx, l, f, func(tx *store.Tx) error {
 		if h.sendt != nil {
 			if err := h.sendt(); err != nil {
@@ -176,7 +178,7 @@ func apneHus(t *testing.T, dir string, k *klokke.Manuell, endre ...func(*Config)
 		fn(&cfg)
 	}
 	var err error
-	h.Kanal, err = New(Deps{DB: h.Grunn.DB, Ring: h.Grunn.Ring, Blobs: h.Grunn.Blobs, Klokke: k, Jobs: h.Grunn.Jobs, Levering: h.lev, Trykkeri: pdf.Ny(1),
+	h.Kanal, err = New(Deps{DB: h.Grunn.DB, Ring: h.Grunn.Ring, Blobs: h.Grunn.Blobs, Klokke: k, Jobs: h.Grunn.Jobs, Levering: h.lev,
 		Transport: h.transport, Varsler: h.Mail, Log: log, Logg: func(_ context.Context, _ *store.Tx, forsendelseID, tekst string) error {
 			h.logg = append(h.logg, tekst)
 			return nil
@@ -390,6 +392,7 @@ func (h *hus) epost(t *testing.T) (ut []string) {
 type proxy struct {
 	Transport
 	nede     bool
+	evig     bool                        // it was opened without a time limit
 	foer     func(op, navn string) error // before the call
 	etterpaa func(op, navn string) error // after it was done
 }
@@ -403,6 +406,9 @@ func (p *proxy) Koble(ctx context.Context) (Forbindelse, error) {
 	f, err := p.Transport.Koble(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		p.evig = true
 	}
 	return &proxyForbindelse{Forbindelse: f, p: p}, nil
 }

@@ -24,7 +24,8 @@ const (
 	maksKvitteringer = 500    // read at one look; the others at the next
 	maksUtlagt       = 50_000 // jobs that can wait for the supplier and still be told apart from fetched ones
 	sjeldenPoll      = time.Hour
-	feilmappe        = "feil" // in the folder of receipts
+	innbokstid       = 15 * time.Minute // for one look: a server that answers nothing may keep its connection alive
+	feilmappe        = "feil"           // in the folder of receipts
 )
 
 // kvitteringsnavn is <jobbId>.<n>.json (SvarUt contract §7.1).
@@ -59,6 +60,8 @@ func (k *Kanal) innboks(ctx context.Context, naa time.Time) error {
 	if err != nil {
 		return err
 	}
+	ctx, stopp := context.WithTimeout(ctx, innbokstid)
+	defer stopp()
 	m, err := k.Transport.Koble(ctx)
 	if err != nil {
 		return err

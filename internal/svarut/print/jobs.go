@@ -109,7 +109,7 @@ func (k *Kanal) filer(ctx context.Context, jobb jobs.Job) error {
 		return err
 	}
 	defer m.Close() //nolint:errcheck // what was done is done
-	n := k.navn(j.ID)
+	n := k.navn(j)
 	if j.Tilstand == Trekkes {
 		tatt, err := ta(m, n)
 		if err != nil {
@@ -119,7 +119,7 @@ func (k *Kanal) filer(ctx context.Context, jobb jobs.Job) error {
 			return err
 		}
 	}
-	return slettAlle(m, n.alle())
+	return errors.Join(slettAlle(m, n.alle()), k.ryddForsok(m, j))
 }
 
 // ta takes a job away from the supplier's eyes; false when the supplier has it. What

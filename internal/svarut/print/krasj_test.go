@@ -1,6 +1,7 @@
 package print
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
+	"knutepunkt/internal/store"
 )
 
 // A transport that is down holds the letter up and loses nothing.
@@ -104,6 +108,71 @@ func TestHverFeilEttBrev(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Two processes make the same letter, as when one was thought dead: wherever the
+// first is when the second does all of it, the supplier sees the letter once, and
+// what it sees is whole.
+func TestToOmSammeBrev(t *testing.T) {
+	t.Parallel()
+	for _, straks := range []bool{false, true} {
+		for nr := range 4 {
+			t.Run(fmt.Sprintf("hentes straks %v, etter kall %d", straks, nr), func(t *testing.T) {
+				t.Parallel()
+				h := nyttHus(t, func(c *Config) { c.Samtidige = 2 })
+				kall := 0
+				h.transport.etterpaa = func(string, string) error {
+					if kall++; kall != nr+1 {
+						return nil
+					}
+					if err := h.igjen(); err != nil {
+						t.Errorf("the second: %v", err)
+					}
+					if straks {
+						h.hentJobber(t)
+					}
+					return nil
+				}
+				id := h.opprett(t)
+				h.fram(t, 0)
+				h.hentJobber(t)
+				h.fram(t, 0)
+				j := h.siste(t)
+				if kall <= nr || len(h.sett) != 1 || h.sett[j.ID+".json"] != 1 || j.Tilstand != Hentet {
+					t.Errorf("after %d calls the supplier saw %v; the job is %s", kall, h.sett, j.Tilstand)
+				}
+				if l := h.levering(t, id); l.Tilstand != levering.Sendt || l.LeveranseID != j.ID {
+					t.Errorf("levering %s", l.Tilstand)
+				}
+				if f := h.filer(t); len(f) != 0 {
+					t.Errorf("left behind are %v", f)
+				}
+				if n := h.spolt(t); n != 0 {
+					t.Errorf("%d copies of files are left", n)
+				}
+			})
+		}
+	}
+}
+
+// What a process left that died twice while it wrote is gone when the letter is out.
+func TestResterAvForsok(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	feil := 3
+	h.transport.foer = func(op, navn string) error {
+		if feil > 0 && (op == "slett" || op == "flytt" || strings.Contains(navn, ".json")) {
+			feil--
+			return errBrudd
+		}
+		return nil
+	}
+	h.opprett(t)
+	h.fram(t, 0)
+	h.hentEn(t)
+	if f := h.filer(t); feil > 0 || len(f) != 0 {
+		t.Errorf("left behind are %v", f)
 	}
 }
 
@@ -287,5 +356,53 @@ func TestMappeMangler(t *testing.T) {
 	h.fram(t, 10*time.Minute)
 	if j := h.siste(t); j.Tilstand != Klar {
 		t.Errorf("the job is %s while the folder is away", j.Tilstand)
+	}
+}
+
+// A server that answers nothing and keeps its connection alive holds nothing up for
+// ever: whatever is done with it has a time limit.
+func TestIngenVenterEvig(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.opprett(t)
+	h.fram(t, 0) // hands over, and looks for receipts
+	h.avvis(t)
+	if _, err := h.PrintPaaNytt(t.Context(), h.siste(t).ID, "operatør 7"); err != nil {
+		t.Fatal(err)
+	}
+	h.fram(t, 0)
+	h.stopp(t, id)
+	h.fram(t, 0)
+	if j := h.siste(t); j.Tilstand != Trukket {
+		t.Errorf("the job is %s", j.Tilstand)
+	}
+	if h.transport.evig {
+		t.Error("the transport was used without a time limit")
+	}
+}
+
+// A letter that the supplier takes its time to receive keeps no other waiting.
+func TestLangsomLeverandor(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, func(c *Config) { c.Samtidige = 2 })
+	h.brev.Filer = []levering.Fil{fil("stor.pdf", sider(1, strings.Repeat("x", 2<<20)))} // more than is buffered on the way
+	var annet string
+	h.transport.foer = func(op, navn string) error {
+		if op != "skriv" || annet != "" {
+			return nil
+		}
+		annet = uuid.NewString()
+		ctx, stopp := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stopp()
+		return h.Kanal.Send(ctx, levering.Levering{ID: uuid.NewString(), Kilde: "svarut", KildeID: uuid.NewString(), LeveranseID: annet}, etBrev(),
+			func(*store.Tx) error { return nil })
+	}
+	id := h.opprett(t)
+	h.kjor(t)
+	if j, err := h.Jobb(t.Context(), annet); err != nil || j.Tilstand != Klar {
+		t.Errorf("the other is %s (%v)", j.Tilstand, err)
+	}
+	if l := h.levering(t, id); l.Tilstand != levering.Sendt {
+		t.Errorf("the slow one is %s", l.Tilstand)
 	}
 }

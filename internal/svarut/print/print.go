@@ -60,6 +60,7 @@ type Jobb struct {
 
 	leveringID string
 	nr         int
+	forsok     int // how often making its PDF was begun; the last one that did may give it out
 	overlevert bool
 	utlagt     time.Time
 	frist      time.Time
@@ -112,7 +113,6 @@ type Deps struct {
 	Klokke    klokke.Klokke
 	Jobs      *jobs.Engine
 	Levering  *levering.Service
-	Trykkeri  *pdf.Trykkeri
 	Transport Transport
 	Varsler   levering.Varsler // for Config.Driftsvarsel; may be nil
 	Log       *slog.Logger
@@ -125,6 +125,9 @@ type Kanal struct {
 	Deps
 	cfg     Config
 	plasser chan struct{} // letters being built
+	// trykkeri is the room's own: a letter holds its place in it for as long as the
+	// supplier takes to receive it, which is not to keep those waiting who send one.
+	trykkeri *pdf.Trykkeri
 
 	mu       sync.Mutex
 	sett     time.Time         // when the transport was looked at last
@@ -153,7 +156,7 @@ func New(d Deps, cfg Config) (*Kanal, error) {
 	if d.Klokke.Now().After(cfg.Sertifikat.NotAfter) {
 		d.Log.Warn("the print supplier's certificate has expired", "notAfter", cfg.Sertifikat.NotAfter)
 	}
-	k := &Kanal{Deps: d, cfg: cfg, plasser: make(chan struct{}, cfg.Samtidige), mistenkt: map[string]string{}}
+	k := &Kanal{Deps: d, cfg: cfg, plasser: make(chan struct{}, cfg.Samtidige), trykkeri: pdf.Ny(cfg.Samtidige), mistenkt: map[string]string{}}
 	k.registrerJobber()
 	return k, nil
 }

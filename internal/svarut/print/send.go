@@ -74,7 +74,7 @@ func (k *Kanal) utlever(ctx context.Context, j Jobb, f levering.Forsendelse) err
 	var b *brev
 	if j.Tilstand == Bygges {
 		var err error
-		if b, err = k.forbered(ctx, j, f); err != nil {
+		if b, err = k.forbered(ctx, &j, f); err != nil {
 			return err
 		}
 		defer b.lukk(ctx)
@@ -89,9 +89,12 @@ func (k *Kanal) utlever(ctx context.Context, j Jobb, f levering.Forsendelse) err
 			return err
 		}
 	}
-	// From here on the row says that the job file is under its passing name, or has
-	// been shown: when that name is gone, the supplier has had it.
-	n := k.navn(j.ID)
+	// From here on the row says that the files are under their passing names, or have
+	// been shown: when those names are gone, the supplier has had them.
+	n := k.navn(j)
+	if err := m.Flytt(n.pdfTmp, n.pdf); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("naming the letter: %w", err)
+	}
 	if err := m.Flytt(n.jobbTmp, n.jobb); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("showing the job to the supplier: %w", err)
 	}

@@ -46,14 +46,14 @@ func (k *Kanal) forsegl(j Jobb) ([]byte, error) {
 }
 
 const kolonner = `id, leveranse_id, levering_id, forsendelse_id, nr, kilde, tilstand, overlevert,
-	opprettet, utlagt, endret, frist, privat`
+	opprettet, utlagt, endret, frist, privat, forsok`
 
 func (k *Kanal) les(scan func(dest ...any) error) (Jobb, error) {
 	var j Jobb
 	var opprettet, utlagt, endret, frist int64
 	var forseglet []byte
 	err := scan(&j.ID, &j.LeveranseID, &j.leveringID, &j.ForsendelseID, &j.nr, &j.Kilde, &j.Tilstand, &j.overlevert,
-		&opprettet, &utlagt, &endret, &frist, &forseglet)
+		&opprettet, &utlagt, &endret, &frist, &forseglet, &j.forsok)
 	if err != nil {
 		return j, err
 	}
@@ -67,7 +67,7 @@ func (k *Kanal) les(scan func(dest ...any) error) (Jobb, error) {
 		return j, fmt.Errorf("decoding print job %s: %w", j.ID, err)
 	}
 	j.Mottaker, j.AntallSider, j.SHA256, j.Kvittering, j.BestiltAv = p.Mottaker, p.AntallSider, p.SHA256, p.Kvittering, p.BestiltAv
-	n := k.navn(j.ID)
+	n := k.navn(j)
 	j.Jobbfil, j.PDF = n.jobb, n.pdf
 	return j, nil
 }
@@ -108,9 +108,9 @@ func (k *Kanal) settInn(ctx context.Context, tx *store.Tx, j Jobb) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO print_jobber (`+kolonner+`)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`,
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)`,
 		j.ID, j.LeveranseID, j.leveringID, j.ForsendelseID, j.nr, j.Kilde, string(j.Tilstand), heltall(j.overlevert),
-		store.Micros(j.Opprettet), store.Micros(j.utlagt), store.Micros(j.Endret), store.Micros(j.frist), forseglet)
+		store.Micros(j.Opprettet), store.Micros(j.utlagt), store.Micros(j.Endret), store.Micros(j.frist), forseglet, j.forsok)
 	if err != nil {
 		return fmt.Errorf("storing print job %s: %w", j.ID, err)
 	}
@@ -123,9 +123,9 @@ func (k *Kanal) lagre(ctx context.Context, tx *store.Tx, j Jobb) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE print_jobber SET tilstand=$2, overlevert=$3, utlagt=$4, endret=$5, frist=$6, privat=$7
+	_, err = tx.ExecContext(ctx, `UPDATE print_jobber SET tilstand=$2, overlevert=$3, utlagt=$4, endret=$5, frist=$6, privat=$7, forsok=$8
 		WHERE id=$1`, j.ID, string(j.Tilstand), heltall(j.overlevert), store.Micros(j.utlagt), store.Micros(j.Endret),
-		store.Micros(j.frist), forseglet)
+		store.Micros(j.frist), forseglet, j.forsok)
 	if err != nil {
 		return fmt.Errorf("storing print job %s: %w", j.ID, err)
 	}
