@@ -237,26 +237,27 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 		wg.Go(func() { l.sender(lastCtx, rng, stopp) })
 	}
 	flyttet := make(chan struct{})
-	etter := 20*time.Millisecond + time.Duration(k.rng.Int64N(int64(780*time.Millisecond)))
 	if naar == flyttMidtI || naar == flyttSist {
 		sov(ctx, time.Duration(k.rng.Int64N(int64(200*time.Millisecond))))
 		wg.Go(func() { defer close(flyttet); l.flytt(lastCtx, fram) })
-		if naar == flyttSist { // and killed when it has come to its end
-			etter = maksFlyttetid
+	}
+	vent := func(til <-chan struct{}, lengst time.Duration) {
+		select {
+		case <-til:
+		case <-time.After(lengst):
+		case <-l.Slutt():
+			k.h.feil("life %d: the platform ended by itself", nr)
+		case <-ctx.Done():
 		}
 	}
-	select {
-	case <-flyttet:
-	case <-time.After(etter):
-	case <-l.Slutt():
-		k.h.feil("life %d: the platform ended by itself", nr)
-	case <-ctx.Done():
+	vent(flyttet, 20*time.Millisecond+time.Duration(k.rng.Int64N(int64(780*time.Millisecond))))
+	if close(stopp); naar == flyttSist {
+		vent(flyttet, maksFlyttetid)
 	}
 	l.drept.Store(true)
 	if err := l.Drep(); err != nil {
 		return err
 	}
-	close(stopp)
 	wg.Wait()
 	avbryt()
 	ferdig()

@@ -172,7 +172,7 @@ func (p *postgang) trykkeri(ctx context.Context) error {
 	}
 	for _, j := range jobber {
 		f := p.h.paaTrykk(j.ID, j.Referanse)
-		if !p.sett[j.ID] && j.Status != "LEGGES_UT" && j.Status != "TREKKES" {
+		if !p.sett[j.ID] {
 			klar, err := p.les(j, f)
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && f.lest.provd:
