@@ -171,7 +171,7 @@ func (p *postgang) trykkeri(ctx context.Context) error {
 		return err
 	}
 	for _, j := range jobber {
-		f := p.h.paaTrykk(j.ID, j.Referanse)
+		f := p.h.paaTrykk(j.ID, j.Referanse, j.Status)
 		if !p.sett[j.ID] {
 			klar, err := p.les(j, f)
 			switch {

@@ -15,6 +15,7 @@ type forsendelse struct {
 	altinnSjekket        bool
 	lest                 utfall
 	jobbID, jobbSum      string // the print job, and the checksum of its letter
+	jobbStatus           string // as it was listed last
 	printet, avvist      utfall
 	iListenEtter         bool // told of once
 	blirAvvist, leseglad bool // by fate: its refusal stands; its receiver reads
@@ -116,8 +117,8 @@ func (h *historie) iAltinn(id, forsendelseID string) *forsendelse {
 	return f
 }
 
-// paaTrykk notes that the printer has a job of a letter.
-func (h *historie) paaTrykk(jobbID, forsendelseID string) *forsendelse {
+// paaTrykk notes that the printer has a job of a letter, and how it stands.
+func (h *historie) paaTrykk(jobbID, forsendelseID, status string) *forsendelse {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.forsendelseLast(forsendelseID)
@@ -129,7 +130,7 @@ func (h *historie) paaTrykk(jobbID, forsendelseID string) *forsendelse {
 	case f.jobbID == "":
 		h.tall["utskriftsjobber"]++
 	}
-	f.jobbID, h.post.jobber[jobbID] = jobbID, f
+	f.jobbID, f.jobbStatus, h.post.jobber[jobbID] = jobbID, status, f
 	return f
 }
 
@@ -176,7 +177,7 @@ func (h *historie) levertLast(i *innsending) (sikkert, kanskje bool) {
 // avvistLast tells whether the printer has refused it, and stands by that.
 func (i *innsending) avvistLast() bool {
 	for _, f := range i.forsendelser {
-		if f.blirAvvist && f.avvist.provd && !f.printet.provd && !f.lest.provd {
+		if f.blirAvvist && !f.leseglad && f.jobbStatus == "AVVIST" {
 			return true
 		}
 	}
