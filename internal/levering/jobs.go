@@ -92,6 +92,7 @@ func (s *Service) Frister(ctx context.Context, now time.Time) error {
 		if err != nil || len(ider) == 0 {
 			return err
 		}
+		s.lesKvitteringer(ctx)
 		err = s.db.Write(ctx, func(tx *store.Tx) error {
 			for _, id := range ider {
 				if err := s.forfall(ctx, tx, id); err != nil {
@@ -112,6 +113,20 @@ func (s *Service) Frister(ctx context.Context, now time.Time) error {
 			if err := s.db.Write(ctx, func(tx *store.Tx) error { return settVakt(ctx, tx, id, now.Add(utsett)) }); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// lesKvitteringer has the channels read what they were told. What one of them
+// cannot read holds up no deadline.
+func (s *Service) lesKvitteringer(ctx context.Context) {
+	for navn, k := range s.kanaler {
+		leser, ok := k.(Kvitteringsleser)
+		if !ok {
+			continue
+		}
+		if err := leser.LesKvitteringer(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("receipts could not be read before a deadline", "kanal", navn, "err", err)
 		}
 	}
 }
