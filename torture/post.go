@@ -170,7 +170,11 @@ func (p *postgang) trykkeri(ctx context.Context) error {
 	if err := p.Kall(ctx, http.MethodGet, "/sandbox/print", "", &jobber); err != nil {
 		return err
 	}
-	for _, j := range jobber {
+	mappe, err := p.mappen(jobber)
+	if err != nil {
+		p.h.feil("life %d: the print folder: %v", p.nr, err)
+	}
+	for _, j := range append(jobber, mappe...) {
 		f := p.h.paaTrykk(j.ID, j.Referanse, j.Status)
 		if !p.sett[j.ID] {
 			klar, err := p.les(j, f)
@@ -201,6 +205,41 @@ func (p *postgang) trykkeri(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mappen are the jobs that lie in the printer's folder and are not listed: the
+// platform may not have noted yet that it has shown them, or that they are to be
+// taken back.
+func (p *postgang) mappen(listet []jobb) (ut []jobb, err error) {
+	kjent := map[string]bool{}
+	for _, j := range listet {
+		kjent[j.ID] = true
+	}
+	filer, err := filepath.Glob(filepath.Join(p.Dir, "print", "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, fil := range filer {
+		id := strings.TrimSuffix(filepath.Base(fil), ".json")
+		if kjent[id] {
+			continue
+		}
+		data, err := os.ReadFile(fil)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // taken back
+		}
+		var ordre struct{ ForsendelseID, Kilde string }
+		if err == nil {
+			err = json.Unmarshal(data, &ordre)
+		}
+		if err != nil {
+			return ut, fmt.Errorf("job %s: %w", id, err)
+		}
+		ut = append(ut, jobb{ID: id, Status: "KLAR", Kilde: ordre.Kilde, Referanse: ordre.ForsendelseID,
+			Job: "print/" + id + ".json", PDF: "print/" + id + ".pdf.cms", PrivateKey: "keys/print.key.pem"})
+		p.h.tell("funnet i trykkeriets mappe")
+	}
+	return ut, nil
 }
 
 // skriv prints a letter, refuses it, or lets it lie.
