@@ -20,7 +20,7 @@ import (
 func (l *liv) nyttBrev(rng *rand.Rand) *innsending {
 	merke, nr := l.h.plant()
 	i := &innsending{nr: nr, slag: brev, kommune: medSvarInn, ref: fmt.Sprintf("b%d", nr), kryptert: rng.IntN(2) == 0}
-	if rng.IntN(4) == 0 {
+	if rng.IntN(2) == 0 {
 		i.kommune = utenMottak
 	}
 	i.tittel = "Vedtak " + merke + i.ref

@@ -12,42 +12,48 @@ import (
 const (
 	flyttIkke  = iota
 	flyttForst // before there is load
-	flyttMidtI // the kill comes when it comes, likely in the middle
+	flyttMidtI // under load, and the kill in the middle
 	flyttSist  // under load, and the kill right after
 )
 
-// The rounds move the clock by at most so much together: less than files for a
-// søknad are kept before it is sent, and than what has been delivered is.
-const maksFlyttet = 28 * 24 * time.Hour
+// The rounds move the clock by at most so much together: with tilVeisEnde it is less
+// than what has been delivered is kept.
+const maksFlyttet = 60 * 24 * time.Hour
 
 // maksFlyttetid is how long one move may take.
 const maksFlyttetid = time.Minute
 
 // flytting draws how far and when the clock is moved in a life: by minutes, or past
-// the deadline of Fiks IO, or of the inbox in Altinn.
+// the deadline of Fiks IO, or of the inbox in Altinn. A move that is to be broken off
+// is one that has something to do.
 func (k *kjoring) flytting(nr int) (fram time.Duration, naar int) {
 	if nr%3 != 2 {
 		return 0, flyttIkke
 	}
+	naar = []int{flyttForst, flyttMidtI, flyttMidtI, flyttSist}[k.rng.IntN(4)]
+	n := k.rng.IntN(20)
+	if naar == flyttMidtI {
+		n /= 2
+	}
 	fra, til := 5*time.Minute, 2*time.Hour
-	switch n := k.rng.IntN(20); {
-	case n < 5:
-		fra, til = 2*time.Hour, 12*time.Hour
-	case n < 11:
-		fra, til = 23*time.Hour, 26*time.Hour
-	case n < 14:
+	switch {
+	case n < 2:
 		fra, til = 48*time.Hour, 80*time.Hour
+	case n < 7:
+		fra, til = 23*time.Hour, 26*time.Hour
+	case n < 10:
+		fra, til = 2*time.Hour, 12*time.Hour
 	}
 	fram = fra + time.Duration(k.rng.Int64N(int64(til-fra)))
-	naar = flyttForst + k.rng.IntN(3)
 	if k.h.klokke.flyttet+fram > maksFlyttet {
 		fram = 5 * time.Minute
 	}
 	return fram, naar
 }
 
-// flytt moves the platform's clock, and looks at it meanwhile.
-func (l *liv) flytt(ctx context.Context, fram time.Duration) bool {
+// flytt moves the platform's clock, and looks at it meanwhile; sett hears how far it
+// has come.
+func (l *liv) flytt(ctx context.Context, fram time.Duration, sett func(kommet time.Duration)) bool {
 	h := l.h
 	h.mu.Lock()
 	h.klokke.begynt++
@@ -56,23 +62,28 @@ func (l *liv) flytt(ctx context.Context, fram time.Duration) bool {
 	h.mu.Unlock()
 	h.tell("klokken flyttet")
 	ferdig := make(chan struct{})
-	sett := make(chan struct{})
+	stille := make(chan struct{})
 	go func() {
-		defer close(sett)
+		defer close(stille)
+		var fra time.Time
 		for {
 			if naa, err := l.Klokken(ctx); err == nil {
 				h.stilt(naa, fmt.Sprintf("life %d, while it is moved", l.nr))
+				if fra.IsZero() {
+					fra = naa
+				}
+				sett(naa.Sub(fra))
 			}
 			select {
 			case <-ferdig:
 				return
-			case <-time.After(20 * time.Millisecond):
+			case <-time.After(3 * time.Millisecond):
 			}
 		}
 	}()
 	err := l.FlyttKlokken(ctx, fram)
 	close(ferdig)
-	<-sett
+	<-stille
 	h.mu.Lock()
 	h.klokke.endt++
 	h.klokke.rest = err != nil
@@ -99,7 +110,7 @@ func (l *liv) tilVeisEnde(ctx context.Context) (dager float64, err error) {
 		if mangler, err = l.ventPaaLevering(ctx, false, 300*time.Millisecond); err != nil || len(mangler) == 0 {
 			return gatt.Hours() / 24, err
 		}
-		if !l.flytt(ctx, steg) {
+		if !l.flytt(ctx, steg, func(time.Duration) {}) {
 			return 0, fmt.Errorf("the clock could not be moved")
 		}
 	}

@@ -149,11 +149,11 @@ func (l *liv) nyInnsending(rng *rand.Rand) *innsending {
 	}
 	kommune := medFagsystem
 	switch n := rng.IntN(100); {
-	case n < 9:
+	case n < 12:
 		return l.nyttBrev(rng)
-	case n < 30:
+	case n < 32:
 		kommune = medSvarInn
-	case n < 38:
+	case n < 40:
 		kommune = utenMottak
 	}
 	merke, nr := h.plant()

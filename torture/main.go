@@ -113,7 +113,7 @@ func kjor(ctx context.Context, o oppsett) (brudd []string, err error) {
 	start := time.Now()
 	for nr := 1; nr <= k.runder; nr++ {
 		if nr%5 == 1 { // also at its start: first of all while it seeds an empty folder
-			if err := k.avbrutteStarter(nr, 3); err != nil {
+			if err := k.avbrutteStarter(nr, 3, 200*time.Millisecond); err != nil {
 				return nil, fmt.Errorf("round %d: %w", nr, err)
 			}
 		}
@@ -169,11 +169,11 @@ func (k *kjoring) start(ctx context.Context, nr int) (*liv, error) {
 	return l, err
 }
 
-// avbrutteStarter kills the platform while it starts.
-func (k *kjoring) avbrutteStarter(nr, antall int) error {
+// avbrutteStarter kills the platform while it starts, or right after.
+func (k *kjoring) avbrutteStarter(nr, antall int, innen time.Duration) error {
 	for range antall {
 		fmt.Fprintf(k.logg, "=== start before life %d, to be killed\n", nr)
-		etter := time.Millisecond + time.Duration(k.rng.Int64N(int64(200*time.Millisecond)))
+		etter := time.Millisecond + time.Duration(k.rng.Int64N(int64(innen)))
 		if err := sandkasse.AvbrytStart(k.binar, k.data, k.logg, etter); err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 	defer avbryt()
 	fram, naar := k.flytting(nr)
 	if naar == flyttForst {
-		l.flytt(ctx, fram)
+		l.flytt(ctx, fram, func(time.Duration) {})
 	}
 	ferdig, err := k.mottakere(lastCtx, l, nr, false)
 	if err != nil {
@@ -236,11 +236,6 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 		rng := k.frø(nr, n+1)
 		wg.Go(func() { l.sender(lastCtx, rng, stopp) })
 	}
-	flyttet := make(chan struct{})
-	if naar == flyttMidtI || naar == flyttSist {
-		sov(ctx, time.Duration(k.rng.Int64N(int64(200*time.Millisecond))))
-		wg.Go(func() { defer close(flyttet); l.flytt(lastCtx, fram) })
-	}
 	vent := func(til <-chan struct{}, lengst time.Duration) {
 		select {
 		case <-til:
@@ -250,9 +245,28 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 		case <-ctx.Done():
 		}
 	}
-	vent(flyttet, 20*time.Millisecond+time.Duration(k.rng.Int64N(int64(780*time.Millisecond))))
-	if close(stopp); naar == flyttSist {
-		vent(flyttet, maksFlyttetid)
+	vent(nil, 20*time.Millisecond+time.Duration(k.rng.Int64N(int64(780*time.Millisecond))))
+	if naar == flyttMidtI || naar == flyttSist {
+		underveis := make(chan struct{}) // closed when the time has come to kill
+		var en sync.Once
+		drep := func() { en.Do(func() { close(underveis) }) }
+		langt := time.Duration(k.rng.Int64N(int64(fram)))
+		wg.Go(func() {
+			defer drep()
+			l.flytt(lastCtx, fram, func(kommet time.Duration) {
+				if naar == flyttMidtI && kommet >= langt {
+					drep()
+				}
+			})
+		})
+		sov(ctx, time.Duration(k.rng.Int64N(int64(100*time.Millisecond))))
+		close(stopp) // the rest of the way without load, which would not end
+		vent(underveis, maksFlyttetid)
+		if naar == flyttMidtI {
+			vent(nil, time.Duration(k.rng.Int64N(int64(30*time.Millisecond))))
+		}
+	} else {
+		defer close(stopp)
 	}
 	l.drept.Store(true)
 	if err := l.Drep(); err != nil {
@@ -261,6 +275,11 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 	wg.Wait()
 	avbryt()
 	ferdig()
+	if naar == flyttMidtI { // what fell due meanwhile is done at the start
+		if err := k.avbrutteStarter(nr+1, 1, 800*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	return ctx.Err()
 }
 

@@ -185,9 +185,12 @@ func (s *Service) send(ctx context.Context, l Levering, forsok int) error {
 	return fmt.Errorf("sending levering %s by %s: %w", l.ID, navn, err)
 }
 
-// hefter raises the alarm for a step that has failed for long and goes on trying.
+// hefter keeps the deadline of a step that fails and is tried again ahead of the
+// next attempt; when it has failed for long it raises the alarm.
 func (s *Service) hefter(ctx context.Context, sett Levering, kanal string) error {
-	if sett.Alarm || s.klokke.Now().Before(sett.Endret.Add(s.cfg.Utholdenhet)) {
+	naa := s.klokke.Now()
+	lenge := !sett.Alarm && !naa.Before(sett.Endret.Add(s.cfg.Utholdenhet))
+	if !lenge && naa.Add(s.cfg.SendFrist*3/2).Before(sett.Frist) { // attempts are some hour apart
 		return nil
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
@@ -198,7 +201,10 @@ func (s *Service) hefter(ctx context.Context, sett Levering, kanal string) error
 		if l.Ferdig() || l.LeveranseID != sett.LeveranseID {
 			return nil
 		}
-		l.Frist, l.NesteSteg = s.klokke.Now().Add(s.cfg.SendFrist), "prøves på nytt med "+kanal
+		l.Frist, l.NesteSteg = s.klokke.Now().Add(2*s.cfg.SendFrist), "prøves på nytt med "+kanal
+		if !lenge {
+			return oppdater(ctx, tx, l)
+		}
 		return s.alarm(ctx, tx, &l, kanal+" har ikke svart på lenge; det prøves fortsatt")
 	})
 }
