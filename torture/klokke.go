@@ -30,7 +30,7 @@ func (k *kjoring) flytting(nr int) (fram time.Duration, naar int) {
 	if nr%3 != 2 {
 		return 0, flyttIkke
 	}
-	naar = []int{flyttForst, flyttMidtI, flyttMidtI, flyttSist}[k.rng.IntN(4)]
+	naar = []int{flyttMidtI, flyttSist, flyttMidtI, flyttForst}[nr/3%4]
 	n := k.rng.IntN(20)
 	if naar == flyttMidtI {
 		n /= 2
