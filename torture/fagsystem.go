@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha512"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +71,7 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 		f.h.feil("message %s has the type %q", m.MeldingID, m.MeldingType)
 		return nil
 	}
+	merke, rolig := f.h.rolig()
 	mld, forste := f.h.utdelt(m.MeldingID, m.Resendt)
 	if forste && !f.snill && f.rng.IntN(20) == 0 {
 		f.h.tell("nack med requeue")
@@ -86,6 +85,9 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 		return err
 	}
 	f.h.lest(m.MeldingID, mld, i, digisosID)
+	f.h.mu.Lock()
+	mld.svart = true
+	f.h.mu.Unlock()
 	if _, err := m.Svar(ctx, mottatt); err != nil {
 		if client.Status(err) != 0 {
 			f.h.feil("life %d: the answer to message %s was refused: %v", f.nr, m.MeldingID, err)
@@ -96,8 +98,10 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 	}
 	f.h.mu.Lock()
 	mld.kvitt = true
+	naa, igjen := f.h.klokke.rolig()
+	mld.sikker = mld.sikker || rolig && igjen && naa == merke
 	f.h.mu.Unlock()
-	if i.sak == nil && !f.snill && f.rng.IntN(5) == 0 {
+	if i.slag == soknad && !f.snill && f.rng.IntN(5) == 0 {
 		select {
 		case f.oppdater <- i:
 		default: // busy enough
@@ -108,91 +112,40 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 
 // les reads a message's container and compares each file in it with what was sent.
 func (f *fagsystem) les(ctx context.Context, m *client.Mottatt) (*innsending, string, error) {
-	type innhold struct {
-		sum    sum
-		lengde int64
-	}
 	filer := map[string]innhold{}
-	var meta struct {
-		EksternRef        string `json:"eksternRef"`
-		DigisosID         string `json:"digisosId"`
-		SoknadLeveranseID *struct {
-			SendtKanal string `json:"sendtKanal"`
-			ID         string `json:"id"`
-		} `json:"soknadLeveranseId"`
-	}
+	var meta metadata
 	_, err := m.Filer(ctx, func(navn string, r io.Reader) error {
 		if _, finnes := filer[navn]; finnes {
 			return fmt.Errorf("the name of file %d comes twice", len(filer))
 		}
-		if navn == "forsendelseMetadata.json" {
-			data, err := io.ReadAll(io.LimitReader(r, 1<<20))
-			if err != nil {
-				return err
-			}
-			filer[navn] = innhold{}
-			return json.Unmarshal(data, &meta)
-		}
-		s, n, err := summer(r)
-		filer[navn] = innhold{s, n}
+		var err error
+		filer[navn], err = meta.les(navn, r)
 		return err
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	f.h.mu.Lock()
-	i := f.h.paaRef[meta.EksternRef]
-	f.h.mu.Unlock()
+	i := f.h.medRef(meta.EksternRef)
 	if i == nil {
 		return nil, "", fmt.Errorf("its eksternRef %q was never sent", meta.EksternRef)
 	}
-	if (i.sak != nil) != (m.MeldingType == typeEttersendelse) {
-		f.h.feil("message %s of %s %s has the type %s", m.MeldingID, i.slag(), i.ref, m.MeldingType)
+	hvor := "message " + m.MeldingID
+	if i.kommune != f.kommune.Kommunenummer {
+		f.h.feil("%s of %s %s came to kommune %s and not to %s", hvor, i.slag, i.ref, f.kommune.Kommunenummer, i.kommune)
 	}
-	ventet := map[string]innhold{"forsendelseMetadata.json": {}, "vedlegg.json": {sha512.Sum512(i.vedleggJSON), int64(len(i.vedleggJSON))}}
-	if i.sak == nil {
-		ventet["soknad.json"] = innhold{sha512.Sum512(i.soknadJSON), int64(len(i.soknadJSON))}
-	} else {
-		f.sjekkHenvisning(m, i, meta.SoknadLeveranseID != nil, func() (string, string) {
-			return meta.SoknadLeveranseID.SendtKanal, meta.SoknadLeveranseID.ID
-		})
+	if (i.slag == ettersendelse) != (m.MeldingType == typeEttersendelse) {
+		f.h.feil("%s of %s %s has the type %s", hvor, i.slag, i.ref, m.MeldingType)
 	}
-	for _, fil := range i.alleFiler() {
-		ventet[fil.navn] = innhold{fil.sum, fil.lengde}
+	if i.slag == ettersendelse && meta.SoknadLeveranseID == nil {
+		f.h.feil("%s of ettersendelse %s does not name its søknad's delivery", hvor, i.ref)
 	}
-	for navn, v := range ventet {
-		if fikk, ok := filer[navn]; !ok {
-			f.h.feil("message %s of %s lacks %q", m.MeldingID, i.ref, navn)
-		} else if fikk != v {
-			f.h.feil("message %s of %s: %q has %d bytes of other content than the %d that were sent", m.MeldingID, i.ref, navn, fikk.lengde, v.lengde)
-		}
-	}
-	if len(filer) != len(ventet) {
-		f.h.feil("message %s of %s has %d files, not %d", m.MeldingID, i.ref, len(filer), len(ventet))
-	}
+	f.h.sammenlign(hvor, i, meta, filer)
 	return i, meta.DigisosID, nil
-}
-
-// sjekkHenvisning: an ettersendelse names the message that its søknad came by.
-func (f *fagsystem) sjekkHenvisning(m *client.Mottatt, i *innsending, finnes bool, hent func() (kanal, id string)) {
-	if !finnes {
-		f.h.feil("message %s of ettersendelse %s does not name its søknad's delivery", m.MeldingID, i.ref)
-		return
-	}
-	kanal, id := hent()
-	f.h.mu.Lock()
-	defer f.h.mu.Unlock()
-	if kanal != "FIKS_IO" {
-		f.h.feilLast("message %s of ettersendelse %s says that its søknad came by %s", m.MeldingID, i.ref, kanal)
-	}
-	if mld := f.h.meldinger[id]; mld != nil && mld.til != nil && mld.til != i.sak {
-		f.h.feilLast("message %s of ettersendelse %s names message %s, which was of %s", m.MeldingID, i.ref, id, mld.til.ref)
-	}
 }
 
 // oppdaterSak uploads a file and a new version of digisos-soker.json.
 func (f *fagsystem) oppdaterSak(ctx context.Context, i *innsending, rng *rand.Rand) {
-	fil := f.h.nyFil(rng, "", 500+rng.IntN(5000))
+	fil := f.h.nyFil(rng, "", 500+rng.IntN(5000), false)
 	info, err := f.fag.LastOpp(ctx, f.cert, f.kommune.FiksOrgID, i.digisosID, f.h.klientfil(fil))
 	if err != nil {
 		f.oppdateringsfeil(ctx, "uploading to "+i.digisosID, err)

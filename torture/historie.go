@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"crypto/sha512"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -13,38 +11,38 @@ import (
 	"sync"
 )
 
-// sum is the SHA-512 of a file's plaintext.
-type sum = [sha512.Size]byte
+// slag is what was sent.
+type slag string
 
-// fil is a file that was sent, or is to be; its content can be made again at any time.
-type fil struct {
-	navn   string
-	merke  string // planted at its start, in its middle and at its end
-	fra    int    // where in the filler its content is taken from
-	lengde int64
-	sum    sum
+const (
+	soknad        slag = "søknad"
+	ettersendelse slag = "ettersendelse"
+	brev          slag = "brev" // straight to SvarUt, by the kommune's own system
+)
 
-	// Of a file that goes by mellomlagring:
-	forsokt, lagt bool
-}
-
-// innsending is a søknad or an ettersendelse, and what became of it. Its own
-// fields are written by the one sender that has it in hand; those from godtatt
-// on are shared, under the history's lock.
+// innsending is something that was sent, and what became of it. Its own fields are
+// written by the one sender that has it in hand; those from godtatt on are shared,
+// under the history's lock.
 type innsending struct {
 	nr          int
+	slag        slag
+	kommune     string // number of the receiving one
 	ref, fnr    string
 	sak         *innsending // of an ettersendelse: its søknad
 	soknadJSON  []byte
 	vedleggJSON []byte
 	filer       []*fil // in the request
 	mellom      []*fil // by mellomlagring before it
+	tittel      string // of a brev
+	kryptert    bool   // a brev at level 4
 	forsok      int
 
-	godtatt   bool
-	digisosID string // of a søknad, as the sender was told
-	meldinger []string
-	versjoner oppdateringer // of a søknad
+	godtatt      bool
+	digisosID    string // of a søknad, as the sender was told
+	brevID       string // of a brev, as the sender was told
+	meldinger    []string
+	forsendelser []*forsendelse
+	versjoner    oppdateringer // of a søknad
 }
 
 // oppdateringer are the fagsystem's updates of a case; only one runs at a time.
@@ -56,19 +54,26 @@ type oppdateringer struct {
 
 func (i *innsending) alleFiler() []*fil { return slices.Concat(i.filer, i.mellom) }
 
-func (i *innsending) slag() string {
-	if i.sak != nil {
-		return "ettersendelse"
+// skrives are the files that are printed when it ends as a letter.
+func (i *innsending) skrives() (ut []*fil) {
+	for _, f := range i.filer {
+		if i.slag == brev && f.pdf || f.navn == "Soknad.pdf" || f.navn == "ettersendelse.pdf" {
+			ut = append(ut, f)
+		}
 	}
-	return "søknad"
+	return ut
 }
 
 // melding is a Fiks IO message as the fagsystem saw it.
 type melding struct {
-	til     *innsending
-	levert  int  // times it was handed out to us
-	lest    bool // its content was checked whole
-	kvitt   bool // mottatt was sent and taken
+	til    *innsending
+	levert int  // times it was handed out to us
+	lest   bool // its content was checked whole
+	svart  bool // mottatt was sent
+	kvitt  bool // and taken
+	// sikker: it was handed out and answered with no deadline in sight, so that
+	// nothing may be sent by another channel.
+	sikker  bool
 	digisos string
 }
 
@@ -83,7 +88,8 @@ type historie struct {
 	paaID     map[string]*innsending // søknader by DigisosId, as anybody told it
 	uavklart  []*innsending          // sent, and not answered
 	meldinger map[string]*melding
-	klokken   bool // the clock was moved: the plan may have started anew
+	post      posthistorie
+	klokke    klokkehistorie
 
 	brudd []string
 	tall  map[string]int
@@ -98,7 +104,7 @@ func nyHistorie(frø uint64) *historie {
 		merke[i] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[rng.IntN(32)]
 	}
 	h := &historie{merke: "KP" + string(merke), fyll: make([]byte, 1<<20),
-		paaRef: map[string]*innsending{}, paaID: map[string]*innsending{}, meldinger: map[string]*melding{}, tall: map[string]int{}}
+		paaRef: map[string]*innsending{}, paaID: map[string]*innsending{}, meldinger: map[string]*melding{}, post: nyPosthistorie(), tall: map[string]int{}}
 	for i := range h.fyll {
 		h.fyll[i] = byte(rng.Uint32())
 	}
@@ -133,50 +139,30 @@ func (h *historie) plant() (merke string, nr int) {
 	return h.merke + "-" + strconv.Itoa(h.nr) + "-", h.nr
 }
 
-// nyFil makes a file of about so many bytes, markers planted in name and content.
-func (h *historie) nyFil(rng *rand.Rand, navn string, lengde int) *fil {
-	merke, _ := h.plant()
-	if navn == "" {
-		navn = "lønnslipp " + merke + ".pdf"
-	}
-	f := &fil{navn: navn, merke: merke, fra: rng.IntN(1 << 19), lengde: int64(lengde)}
-	s := sha512.New()
-	_, _ = io.Copy(s, h.innhold(f))
-	s.Sum(f.sum[:0])
-	return f
-}
-
-// innhold is a file's plaintext: fil.lengde bytes with the marker at both ends.
-func (h *historie) innhold(f *fil) io.Reader {
-	igjen := int(f.lengde) - 2*len(f.merke)
-	deler := []io.Reader{strings.NewReader(f.merke)}
-	for fra := f.fra; igjen > 0; fra = 0 {
-		n := min(igjen, len(h.fyll)-fra)
-		deler = append(deler, strings.NewReader(string(h.fyll[fra:fra+n])))
-		igjen -= n
-	}
-	return io.MultiReader(append(deler, strings.NewReader(f.merke))...)
-}
-
 // registrer makes an innsending known before it is sent for the first time.
 func (h *historie) registrer(i *innsending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.alle = append(h.alle, i)
 	h.paaRef[i.ref] = i
+	for _, f := range i.alleFiler() {
+		h.post.merker[f.merke] = i
+	}
 }
 
-// svar notes that the sender knows its innsending to be taken, under that
-// DigisosId. «Exactly one id per reference, for ever» is judged here.
-func (h *historie) svar(i *innsending, digisosID, hvorfra string) {
+// svar notes that the sender knows its innsending to be taken, under that id. «Exactly one id per reference, for ever» is judged here.
+func (h *historie) svar(i *innsending, id, hvorfra string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if i.sak == nil {
-		h.kjennLast(i, digisosID, hvorfra)
+	switch i.slag {
+	case soknad:
+		h.kjennLast(i, id, hvorfra)
+	case brev:
+		h.kjennBrevLast(i, id, hvorfra)
 	}
 	if !i.godtatt {
 		i.godtatt = true
-		h.tall["godtatt "+i.slag()]++
+		h.tall["godtatt "+string(i.slag)]++
 	}
 }
 
@@ -226,15 +212,19 @@ func (h *historie) lest(id string, m *melding, i *innsending, digisosID string) 
 	if !m.lest {
 		m.lest = true
 		i.meldinger = append(i.meldinger, id)
-		if len(i.meldinger) > 1 && !h.klokken {
-			h.feilLast("%s %s came under %d message ids: %s", i.slag(), i.ref, len(i.meldinger), strings.Join(i.meldinger, ", "))
+		if len(i.meldinger) > 1 {
+			h.feilLast("%s %s came under %d message ids: %s", i.slag, i.ref, len(i.meldinger), strings.Join(i.meldinger, ", "))
 		}
 	}
-	sak := i
+	h.kjennLast(i.soknaden(), digisosID, "message "+id)
+}
+
+// soknaden is the søknad that i is, or belongs to.
+func (i *innsending) soknaden() *innsending {
 	if i.sak != nil {
-		sak = i.sak
+		return i.sak
 	}
-	h.kjennLast(sak, digisosID, "message "+id)
+	return i
 }
 
 // uavklarte takes one innsending that was sent without an answer; nil.
@@ -263,20 +253,20 @@ func (h *historie) tilfeldigSak(rng *rand.Rand) *innsending {
 		if len(h.alle) == 0 {
 			break
 		}
-		if i := h.alle[rng.IntN(len(h.alle))]; i.sak == nil && i.godtatt {
+		if i := h.alle[rng.IntN(len(h.alle))]; i.slag == soknad && i.godtatt {
 			return i
 		}
 	}
 	return nil
 }
 
-// godtatte are the søknader, or the ettersendelser, that were taken.
-func (h *historie) godtatte(ettersendelser bool) []*innsending {
+// godtatte are those of that kind that were taken.
+func (h *historie) godtatte(s slag) []*innsending {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var ut []*innsending
 	for _, i := range h.alle {
-		if i.godtatt && (i.sak != nil) == ettersendelser {
+		if i.godtatt && i.slag == s {
 			ut = append(ut, i)
 		}
 	}

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha512"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"regexp"
 	"sync"
@@ -18,27 +16,49 @@ import (
 	"knutepunkt/client"
 )
 
+// The kommuner of the sandbox that matter here.
+const (
+	medFagsystem = "9901" // Fiks IO; what expires there goes to its SvarInn
+	medSvarInn   = "9902" // SvarUt, fetched from SvarInn
+	utenMottak   = "9903" // Fiks IO that nobody empties, and no SvarInn: Altinn, then print
+	brevAvsender = medFagsystem
+)
+
 // liv is one life of the platform with the clients that talk to it.
 type liv struct {
 	*sandkasse.Sandkasse
 	h       *historie
 	nr      int
-	kommune *sandkasse.Kommune
-	cert    *x509.Certificate // the platform's
+	mappe   string             // for what is fetched
+	kommune *sandkasse.Kommune // the one with a fagsystem
+	cert    *x509.Certificate  // the platform's
 	nav     *client.Client
 	fag     *client.Client
+	token   client.TokenSource        // of the kommune that sends letters
+	orgnr   map[string]string         // by kommune
 	folk    map[string]*client.Client // citizens by fnr
 	fnr     []string
 	drept   atomic.Bool // set before the kill
 }
 
-func nyttLiv(ctx context.Context, s *sandkasse.Sandkasse, h *historie, nr int) (*liv, error) {
-	l := &liv{Sandkasse: s, h: h, nr: nr, folk: map[string]*client.Client{}}
+func nyttLiv(ctx context.Context, s *sandkasse.Sandkasse, h *historie, nr int, mappe string) (*liv, error) {
+	l := &liv{Sandkasse: s, h: h, nr: nr, mappe: mappe, folk: map[string]*client.Client{}, orgnr: map[string]string{}}
 	var err error
-	if l.kommune, err = s.FiksIOKommune(); err != nil {
+	if l.kommune, err = s.Kommune(medFagsystem); err != nil {
 		return nil, err
 	}
+	if l.kommune.Fagsystem.SvarUt == nil {
+		return nil, fmt.Errorf("kommune %s has no SvarUt", brevAvsender)
+	}
+	for _, nr := range []string{medFagsystem, medSvarInn, utenMottak} {
+		k, err := s.Kommune(nr)
+		if err != nil {
+			return nil, err
+		}
+		l.orgnr[nr] = k.Organisasjonsnummer
+	}
 	l.nav, l.fag = s.SomNAV(), s.SomFagsystem(l.kommune)
+	l.token = client.URLToken(s.HTTP, s.TokenURL(l.kommune.Fagsystem.Organisasjonsnummer))
 	for _, p := range s.Innbyggere() {
 		l.fnr = append(l.fnr, p.Fnr)
 		l.folk[p.Fnr] = s.SomInnbygger(p.Fnr)
@@ -49,6 +69,11 @@ func nyttLiv(ctx context.Context, s *sandkasse.Sandkasse, h *historie, nr int) (
 	if l.cert, err = l.nav.PublicKey(ctx); err != nil {
 		return nil, fmt.Errorf("fetching the public key: %w", err)
 	}
+	naa, err := l.Klokken(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the clock: %w", err)
+	}
+	h.stilt(naa, fmt.Sprintf("start of life %d", nr))
 	return l, nil
 }
 
@@ -59,19 +84,6 @@ func (l *liv) taus(hva string, err error) {
 		l.h.feil("life %d: %s got no answer from a platform that runs: %v", l.nr, hva, err)
 	}
 	l.h.tell("uten svar")
-}
-
-func (h *historie) klientfil(f *fil) client.Fil {
-	return client.Fil{Navn: f.navn, Mimetype: "application/pdf", Storrelse: f.lengde,
-		Apne: func() (io.ReadCloser, error) { return io.NopCloser(h.innhold(f)), nil }}
-}
-
-func (h *historie) klientfiler(fs []*fil) []client.Fil {
-	ut := make([]client.Fil, len(fs))
-	for i, f := range fs {
-		ut[i] = h.klientfil(f)
-	}
-	return ut
 }
 
 // sender makes and sends innsendinger until the platform dies or stopp is closed.
@@ -120,31 +132,41 @@ func storrelse(rng *rand.Rand) int {
 	}
 }
 
+// nyInnsending: most go to the kommune with a fagsystem; the others take days.
 func (l *liv) nyInnsending(rng *rand.Rand) *innsending {
 	h := l.h
 	if rng.IntN(4) == 0 {
 		if sak := h.tilfeldigSak(rng); sak != nil {
 			merke, nr := h.plant()
-			i := &innsending{nr: nr, ref: fmt.Sprintf("e%d-0001", nr), fnr: sak.fnr, sak: sak}
-			i.filer = append(i.filer, h.nyFil(rng, "", storrelse(rng)))
+			i := &innsending{nr: nr, slag: ettersendelse, kommune: sak.kommune, ref: fmt.Sprintf("e%d-0001", nr), fnr: sak.fnr, sak: sak}
+			i.filer = append(i.filer, h.nyFil(rng, "", storrelse(rng), false))
 			if rng.IntN(2) == 0 {
-				i.filer = append(i.filer, h.nyFil(rng, "ettersendelse.pdf", 100+rng.IntN(3000)))
+				i.filer = append(i.filer, h.nyFil(rng, "ettersendelse.pdf", 100+rng.IntN(3000), true))
 			}
 			i.vedleggJSON = vedleggJSON(merke, i.filer)
 			return i
 		}
 	}
+	kommune := medFagsystem
+	switch n := rng.IntN(100); {
+	case n < 12:
+		return l.nyttBrev(rng)
+	case n < 32:
+		kommune = medSvarInn
+	case n < 40:
+		kommune = utenMottak
+	}
 	merke, nr := h.plant()
-	i := &innsending{nr: nr, ref: fmt.Sprintf("s%d", nr), fnr: l.fnr[rng.IntN(len(l.fnr))],
+	i := &innsending{nr: nr, slag: soknad, kommune: kommune, ref: fmt.Sprintf("s%d", nr), fnr: l.fnr[rng.IntN(len(l.fnr))],
 		versjoner: oppdateringer{sum: map[int]sum{}, filer: map[string]*fil{}}}
-	i.filer = append(i.filer, h.nyFil(rng, "Soknad.pdf", storrelse(rng)))
+	i.filer = append(i.filer, h.nyFil(rng, "Soknad.pdf", storrelse(rng), true))
 	if rng.IntN(2) == 0 {
-		i.filer = append(i.filer, h.nyFil(rng, "Brukerkvittering.pdf", 100+rng.IntN(3000)))
+		i.filer = append(i.filer, h.nyFil(rng, "Brukerkvittering.pdf", 100+rng.IntN(3000), true))
 	}
 	for range max(0, rng.IntN(5)-2) {
-		i.mellom = append(i.mellom, h.nyFil(rng, "", storrelse(rng)))
+		i.mellom = append(i.mellom, h.nyFil(rng, "", storrelse(rng), false))
 	}
-	i.soknadJSON = soknadJSON(merke, i.fnr, l.kommune.Kommunenummer)
+	i.soknadJSON = soknadJSON(merke, i.fnr, kommune)
 	i.vedleggJSON = vedleggJSON(merke, i.mellom)
 	return i
 }
@@ -199,7 +221,7 @@ func (l *liv) prov(ctx context.Context, i *innsending, dobbelt bool) {
 			return
 		}
 	}
-	dobbelt = dobbelt && i.forsok == 0
+	dobbelt = dobbelt && i.forsok == 0 && i.slag != brev // nothing tells SvarUt that two are one
 	tidligere := i.forsok > 0
 	i.forsok++
 	if !dobbelt {
@@ -224,7 +246,7 @@ func (l *liv) prov(ctx context.Context, i *innsending, dobbelt bool) {
 	wg.Wait()
 	l.h.tell("sendt to ganger samtidig")
 	if nye.Load() > 1 {
-		l.h.feil("%s %s was sent twice at once and taken twice", i.slag(), i.ref)
+		l.h.feil("%s %s was sent twice at once and taken twice", i.slag, i.ref)
 	}
 	if tause.Load() > 0 {
 		l.h.leggUavklart(i)
@@ -252,10 +274,13 @@ func (l *liv) mellomlagre(ctx context.Context, i *innsending, f *fil) bool {
 // enGang makes one request. Its outcome must be a 202, or, when the same was sent
 // before, the duplicate's text with the DigisosId.
 func (l *liv) enGang(ctx context.Context, i *innsending, sendtFor bool) (taus, ny bool) {
-	if i.sak != nil {
+	switch i.slag {
+	case ettersendelse:
 		return l.ettersend(ctx, i, sendtFor)
+	case brev:
+		return l.sendBrev(ctx, i, sendtFor)
 	}
-	id, err := l.folk[i.fnr].SendSoknad(ctx, l.cert, l.kommune.Kommunenummer, i.ref, client.Soknad{
+	id, err := l.folk[i.fnr].SendSoknad(ctx, l.cert, i.kommune, i.ref, client.Soknad{
 		SoknadJSON: i.soknadJSON, VedleggJSON: i.vedleggJSON, Filer: l.h.klientfiler(i.filer)})
 	ref, dup, erDup := duplikat(duplikatSoknad, err)
 	switch {
@@ -275,7 +300,7 @@ func (l *liv) enGang(ctx context.Context, i *innsending, sendtFor bool) (taus, n
 }
 
 func (l *liv) ettersend(ctx context.Context, i *innsending, sendtFor bool) (taus, ny bool) {
-	err := l.folk[i.fnr].Ettersend(ctx, l.cert, l.kommune.Kommunenummer, i.sak.digisosID, i.ref, i.vedleggJSON, l.h.klientfiler(i.filer)...)
+	err := l.folk[i.fnr].Ettersend(ctx, l.cert, i.kommune, i.sak.digisosID, i.ref, i.vedleggJSON, l.h.klientfiler(i.filer)...)
 	ref, dup, erDup := duplikat(duplikatEttersendelse, err)
 	switch {
 	case err == nil:
@@ -291,11 +316,4 @@ func (l *liv) ettersend(ctx context.Context, i *innsending, sendtFor bool) (taus
 	}
 	l.h.feil("life %d: ettersendelse %s (sent before: %t) was refused: %v", l.nr, i.ref, sendtFor, err)
 	return false, false
-}
-
-func summer(r io.Reader) (s sum, n int64, err error) {
-	h := sha512.New()
-	n, err = io.Copy(h, r)
-	h.Sum(s[:0])
-	return s, n, err
 }

@@ -16,8 +16,17 @@ import (
 	"knutepunkt/client"
 )
 
-// stikkprove opens some cases at random.
+// stikkprove opens some cases at random, and asks of more whether they are delivered.
 func (l *liv) stikkprove(ctx context.Context, rng *rand.Rand, antall int) {
+	var flere []*innsending
+	for range 10 * antall {
+		if i := l.h.tilfeldigSak(rng); i != nil {
+			flere = append(flere, i)
+		}
+	}
+	if _, err := l.levert(ctx, flere); err != nil {
+		l.h.feil("life %d: %v", l.nr, err)
+	}
 	for range antall {
 		i := l.h.tilfeldigSak(rng)
 		if i == nil {
@@ -36,11 +45,12 @@ func (l *liv) stikkprove(ctx context.Context, rng *rand.Rand, antall int) {
 const stillstand = 30 * time.Second
 
 // ventPaaLevering waits until everything that was taken has been delivered and
-// confirmed; what has not when nothing moves any more is given back.
-func (l *liv) ventPaaLevering(ctx context.Context) (mangler []string, err error) {
+// confirmed, but for what the printer has refused; what has not when nothing has
+// moved for so long is given back. straks leaves out what takes days.
+func (l *liv) ventPaaLevering(ctx context.Context, straks bool, stillstand time.Duration) (mangler []string, err error) {
 	sist, igjen := time.Now(), -1
 	for {
-		mangler, err = l.mangler(ctx)
+		mangler, err = l.mangler(ctx, straks)
 		if err != nil || len(mangler) == 0 {
 			return mangler, err
 		}
@@ -60,37 +70,85 @@ func (l *liv) ventPaaLevering(ctx context.Context) (mangler []string, err error)
 	}
 }
 
-func (l *liv) mangler(ctx context.Context) (mangler []string, err error) {
-	soknader := l.h.godtatte(false)
+// somVenter are those of a kind that are to be delivered.
+func (h *historie) somVenter(s slag, straks bool) (ut []*innsending) {
+	for _, i := range h.godtatte(s) {
+		h.mu.Lock()
+		sein := i.kommune == utenMottak
+		for _, f := range i.forsendelser {
+			sein = sein || f.permanent.provd
+		}
+		if !i.avvistLast() && !(straks && sein) {
+			ut = append(ut, i)
+		}
+		h.mu.Unlock()
+	}
+	return ut
+}
+
+func (l *liv) mangler(ctx context.Context, straks bool) (mangler []string, err error) {
+	soknader := l.h.somVenter(soknad, straks)
+	levert, err := l.levert(ctx, soknader)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range soknader {
+		if !levert[i.digisosID] {
+			mangler = append(mangler, "søknad "+i.ref+" ("+i.digisosID+") to "+i.kommune)
+		}
+	}
+	for _, i := range l.h.somVenter(ettersendelse, straks) {
+		l.h.mu.Lock()
+		if _, kanskje := l.h.levertLast(i); !kanskje {
+			mangler = append(mangler, "ettersendelse "+i.ref+" of "+i.sak.digisosID+" to "+i.kommune)
+		}
+		l.h.mu.Unlock()
+	}
+	brev := l.h.somVenter(brev, straks)
+	statuser, err := l.brevstatuser(ctx, brev)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range brev {
+		switch s := statuser[i.brevID]; s {
+		case "LEST", "PRINTET":
+		case "":
+			l.h.feil("brev %s was taken as %s, which the platform does not know", i.ref, i.brevID)
+		default:
+			mangler = append(mangler, "brev "+i.ref+" ("+i.brevID+") to "+i.kommune+": "+s)
+		}
+	}
+	return mangler, nil
+}
+
+// levert asks the platform which søknader are delivered. It must never say so of one
+// that no receiver has.
+func (l *liv) levert(ctx context.Context, soknader []*innsending) (map[string]bool, error) {
+	ut := map[string]bool{}
 	for fra := 0; fra < len(soknader); fra += 500 {
 		del := soknader[fra:min(fra+500, len(soknader))]
 		ider := make([]string, len(del))
 		for n, i := range del {
 			ider[n] = i.digisosID
 		}
-		levert, err := l.nav.LevertFagsystem(ctx, "torture", ider...)
+		svar, err := l.nav.LevertFagsystem(ctx, "torture", ider...)
 		if err != nil {
 			return nil, fmt.Errorf("asking for levertFagsystem: %w", err)
 		}
 		for _, i := range del {
-			er, kjent := levert[i.digisosID]
+			er, kjent := svar[i.digisosID]
 			if !kjent {
 				l.h.feil("søknad %s was taken as %s, which the platform does not know", i.ref, i.digisosID)
 			}
-			if !er {
-				mangler = append(mangler, "søknad "+i.ref+" ("+i.digisosID+")")
+			l.h.mu.Lock()
+			if _, kanskje := l.h.levertLast(i); er && !kanskje {
+				l.h.feilLast("søknad %s (%s) is said to be delivered, and no receiver has confirmed it", i.ref, i.digisosID)
 			}
+			l.h.mu.Unlock()
+			ut[i.digisosID] = er
 		}
 	}
-	ettersendelser := l.h.godtatte(true)
-	l.h.mu.Lock()
-	defer l.h.mu.Unlock()
-	for _, i := range ettersendelser {
-		if len(i.meldinger) == 0 {
-			mangler = append(mangler, "ettersendelse "+i.ref+" of "+i.sak.digisosID)
-		}
-	}
-	return mangler, nil
+	return ut, nil
 }
 
 // sjekkAlt opens everything as its owner, and looks for what nobody sent.
@@ -98,7 +156,7 @@ func (l *liv) sjekkAlt(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
 	ventet := map[string]int{}
-	for _, i := range l.h.godtatte(false) {
+	for _, i := range l.h.godtatte(soknad) {
 		ventet[i.fnr]++
 	}
 	for _, fnr := range l.fnr {
@@ -159,7 +217,7 @@ func (l *liv) sjekkSak(ctx context.Context, i *innsending, sak client.DigisosSak
 		}
 	}
 	if alt {
-		for _, e := range h.godtatte(true) {
+		for _, e := range h.godtatte(ettersendelse) {
 			if e.sak == i && !sett[e.ref] {
 				feil("ettersendelse %s was taken and is not there", e.ref)
 			}
@@ -241,11 +299,11 @@ func (l *liv) sjekkDokument(ctx context.Context, i *innsending, sak client.Digis
 		return
 	}
 	defer r.Close()
-	s, n, err := summer(r)
+	fikk, err := summer(r)
 	if err != nil {
 		feil("document %s broke off: %v", id, err)
-	} else if s != vil {
-		feil("document %s has %d bytes of other content than was sent", id, n)
+	} else if fikk.sum != vil {
+		feil("document %s has %d bytes of other content than was sent", id, fikk.lengde)
 	}
 	l.h.tell("dokumenter lest")
 }

@@ -47,15 +47,32 @@ type Integrasjon struct {
 
 // Kommune is a municipality of the sandbox.
 type Kommune struct {
-	Kommunenummer string `json:"kommunenummer"`
-	Navn          string `json:"navn"`
-	FiksOrgID     string `json:"fiksOrgId"`
-	DigisosKanal  string `json:"digisosKanal"`
-	Fagsystem     struct {
+	Kommunenummer       string `json:"kommunenummer"`
+	Navn                string `json:"navn"`
+	FiksOrgID           string `json:"fiksOrgId"`
+	Organisasjonsnummer string `json:"organisasjonsnummer"`
+	DigisosKanal        string `json:"digisosKanal"`
+	Fagsystem           struct {
 		Integrasjon
-		KontoID    string `json:"fiksIOKontoId"`
-		PrivateKey string `json:"privateKey"`
+		KontoID    string   `json:"fiksIOKontoId"`
+		PrivateKey string   `json:"privateKey"`
+		SvarInn    *SvarInn `json:"svarinn"` // nil: it fetches nothing
+		SvarUt     *SvarUt  `json:"svarut"`  // nil: it sends nothing
 	} `json:"fagsystem"`
+}
+
+// SvarInn is what a municipality's mottakersystem fetches with.
+type SvarInn struct {
+	Brukernavn string `json:"brukernavn"`
+	Passord    string `json:"passord"`
+	PrivateKey string `json:"privateKey"`
+}
+
+// SvarUt is what a municipality sends letters with.
+type SvarUt struct {
+	KontoID    string `json:"kontoId"`
+	Brukernavn string `json:"brukernavn"`
+	Passord    string `json:"passord"`
 }
 
 // Person is one of the sandbox's people.
@@ -270,6 +287,30 @@ func (s *Sandkasse) FiksIOKommune() (*Kommune, error) {
 	return nil, errors.New("sandbox.json has no kommune with digisosKanal FIKS_IO")
 }
 
+// Kommune is the municipality with that number.
+func (s *Sandkasse) Kommune(nummer string) (*Kommune, error) {
+	for i := range s.Kommuner {
+		if s.Kommuner[i].Kommunenummer == nummer {
+			return &s.Kommuner[i], nil
+		}
+	}
+	return nil, fmt.Errorf("sandbox.json has no kommune %s", nummer)
+}
+
+// SomMottakersystem is a client that fetches from SvarInn for the municipality.
+func (s *Sandkasse) SomMottakersystem(k *Kommune) (*client.SvarInn, error) {
+	inn := k.Fagsystem.SvarInn
+	if inn == nil {
+		return nil, fmt.Errorf("kommune %s has no SvarInn", k.Kommunenummer)
+	}
+	nokkel, err := s.LesNokkel(inn.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	return client.NySvarInn(client.SvarInnConfig{BaseURL: s.BaseURL + client.SvarInnPrefiks, Brukernavn: inn.Brukernavn, Passord: inn.Passord,
+		Nokler: []cms.Key{nokkel}, HTTP: s.HTTP}), nil
+}
+
 // Innbyggere are the people who are citizens and nothing else.
 func (s *Sandkasse) Innbyggere() []Person {
 	var ut []Person
@@ -282,14 +323,17 @@ func (s *Sandkasse) Innbyggere() []Person {
 }
 
 // Nokkel reads the private key that the municipality's messages are encrypted to.
-func (s *Sandkasse) Nokkel(k *Kommune) (cms.Key, error) {
-	data, err := os.ReadFile(filepath.Join(s.Dir, filepath.FromSlash(k.Fagsystem.PrivateKey)))
+func (s *Sandkasse) Nokkel(k *Kommune) (cms.Key, error) { return s.LesNokkel(k.Fagsystem.PrivateKey) }
+
+// LesNokkel reads a private key by its name relative to the sandbox's folder.
+func (s *Sandkasse) LesNokkel(navn string) (cms.Key, error) {
+	data, err := os.ReadFile(filepath.Join(s.Dir, filepath.FromSlash(navn)))
 	if err != nil {
 		return cms.Key{}, err
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		return cms.Key{}, errors.New("the fagsystem's key is not PEM")
+		return cms.Key{}, fmt.Errorf("%s is not PEM", navn)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -297,28 +341,59 @@ func (s *Sandkasse) Nokkel(k *Kommune) (cms.Key, error) {
 	}
 	privat, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return cms.Key{}, errors.New("the fagsystem's key is not RSA")
+		return cms.Key{}, fmt.Errorf("%s is not an RSA key", navn)
 	}
 	return cms.Key{Private: privat}, nil
 }
 
 // FlyttKlokken moves the platform's clock; every deadline that falls due has fired
-// when it returns.
+// when it returns. A refusal is a *client.Error.
 func (s *Sandkasse) FlyttKlokken(ctx context.Context, fram time.Duration) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.BaseURL+"/sandbox/clock",
-		strings.NewReader(`{"advance":"`+fram.String()+`"}`))
+	return s.Kall(ctx, http.MethodPost, "/sandbox/clock", `{"advance":"`+fram.String()+`"}`, nil)
+}
+
+// Klokken is where the platform's clock stands.
+func (s *Sandkasse) Klokken(ctx context.Context) (time.Time, error) {
+	var svar struct {
+		Time time.Time `json:"time"`
+	}
+	return svar.Time, s.Kall(ctx, http.MethodGet, "/sandbox/clock", "", &svar)
+}
+
+const maksSvar = 64 << 20 // bytes of an answer
+
+// Kall calls one of the sandbox's own endpoints with inn ("": no body) and decodes
+// its answer into ut (nil: ignored). A refusal is a *client.Error.
+func (s *Sandkasse) Kall(ctx context.Context, metode, sti, inn string, ut any) error {
+	req, err := http.NewRequestWithContext(ctx, metode, s.BaseURL+sti, strings.NewReader(inn))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if inn != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	return s.Gjor(req, ut)
+}
+
+// Gjor makes any request, and decodes the answer as Kall does.
+func (s *Sandkasse) Gjor(req *http.Request, ut any) error {
 	resp, err := s.HTTP.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		data, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-		return fmt.Errorf("moving the clock: %d %s", resp.StatusCode, data)
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maksSvar))
+	switch {
+	case resp.StatusCode >= 300:
+		return &client.Error{Status: resp.StatusCode, Title: http.StatusText(resp.StatusCode), Message: string(data[:min(len(data), 1<<10)])}
+	case err != nil:
+		return fmt.Errorf("reading the answer to %s %s: %w", req.Method, req.URL.Path, err)
+	case ut == nil:
+		return nil
+	}
+	if err := json.Unmarshal(data, ut); err != nil {
+		return fmt.Errorf("decoding the answer to %s %s: %w", req.Method, req.URL.Path, err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"knutepunkt/asice"
 	"knutepunkt/cms"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
@@ -32,7 +33,10 @@ type Kanal struct {
 	kontoID string
 }
 
-var _ levering.Kanal = (*Kanal)(nil)
+var (
+	_ levering.Kanal            = (*Kanal)(nil)
+	_ levering.Kvitteringsleser = (*Kanal)(nil)
+)
 
 // NyKanal makes the channel of the platform's konto (see SikrePlattformkonto) and
 // listens for its replies. Before the job engine starts only.
@@ -174,6 +178,11 @@ func leggTilFil(ctx context.Context, pakke *asice.Writer, f levering.Fil) error 
 	}
 	defer r.Close()
 	return pakke.Add(f.Navn, f.Mimetype, r)
+}
+
+// LesKvitteringer implements levering.Kvitteringsleser.
+func (k *Kanal) LesKvitteringer(ctx context.Context) error {
+	return k.s.konsumerIntern(ctx, jobs.Job{Arg: k.kontoID})
 }
 
 // svar reads one message to the platform's konto: what the mottaker, or Fiks IO,

@@ -107,6 +107,22 @@ func (l *leverer) svar(t testing.TB, fra Konto, typ, til string) {
 	l.Frem(t, 0)
 }
 
+// A receipt that was accepted and not read when the platform went away counts, though
+// it comes back after the deadline.
+func TestKvitteringLestEtterOpphold(t *testing.T) {
+	t.Parallel()
+	l := nyLeverer(t)
+	id := l.lever(t)
+	l.send(t, Utgaaende{AvsenderKontoID: l.fagsystem.ID, MottakerKontoID: l.plattform.ID, Type: l.forsendes.FiksIO.Mottatt, SvarPaMelding: l.hent(t, id).LeveranseID}, nil)
+	l.Grunn.Klokke.Sett(l.Grunn.Klokke.Now().Add(48 * time.Hour)) // nothing has run
+	if err := l.lev.Frister(t.Context(), l.Grunn.Klokke.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if lv := l.hent(t, id); lv.Tilstand != levering.Bekreftet {
+		t.Errorf("%+v", lv)
+	}
+}
+
 func TestKanalLeverer(t *testing.T) {
 	t.Parallel()
 	l := nyLeverer(t)

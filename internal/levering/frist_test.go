@@ -108,3 +108,42 @@ type endrer struct {
 }
 
 func (e endrer) Endret(_ context.Context, _ *store.Tx, l Levering) error { return e.endret(l) }
+
+// leser is a channel whose receipts wait to be read.
+type leser struct {
+	*kanal
+	les  func() error
+	lest int
+}
+
+func (k *leser) LesKvitteringer(context.Context) error {
+	k.lest++
+	return k.les()
+}
+
+// What was confirmed in time is confirmed, though nobody has read it when the
+// deadline is acted on; and receipts that cannot be read hold up no deadline.
+func TestKvitteringerLesesForFristen(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, true)
+	ider := h.sendMange(t, 2)
+	k := &leser{kanal: h.fiks}
+	k.les = func() error {
+		h.skriv(t, func(tx *store.Tx) error {
+			_, err := h.s.Bekreft(t.Context(), tx, KanalFiksIO, h.fiks.sett[0])
+			return err
+		})
+		return errors.New("another one cannot be read")
+	}
+	h.s.RegistrerKanal(k)
+	h.fram(t, 30*time.Minute)
+	if k.lest != 0 {
+		t.Error("read before there was a deadline")
+	}
+	h.fram(t, time.Hour)
+	for i, want := range []string{KanalFiksIO, KanalSvarUt} {
+		if l, _ := h.hent(t, ider[i]); l.Kanal != want || (l.Tilstand == Bekreftet) != (want == KanalFiksIO) {
+			t.Errorf("number %d is %s by %s, want it with %s", i, l.Tilstand, l.Kanal, want)
+		}
+	}
+}

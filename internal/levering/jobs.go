@@ -108,6 +108,7 @@ func (s *Service) Frister(ctx context.Context, now time.Time) error {
 		if err != nil || len(ider) == 0 {
 			return err
 		}
+		s.lesKvitteringer(ctx)
 		err = s.db.Write(ctx, func(tx *store.Tx) error {
 			for _, id := range ider {
 				if err := s.forfall(ctx, tx, id); err != nil {
@@ -128,6 +129,20 @@ func (s *Service) Frister(ctx context.Context, now time.Time) error {
 			if err := s.db.Write(ctx, func(tx *store.Tx) error { return settVakt(ctx, tx, id, now.Add(utsett)) }); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// lesKvitteringer has the channels read what they were told. What one of them
+// cannot read holds up no deadline.
+func (s *Service) lesKvitteringer(ctx context.Context) {
+	for navn, k := range s.kanaler {
+		leser, ok := k.(Kvitteringsleser)
+		if !ok {
+			continue
+		}
+		if err := leser.LesKvitteringer(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("receipts could not be read before a deadline", "kanal", navn, "err", err)
 		}
 	}
 }
@@ -186,9 +201,12 @@ func (s *Service) send(ctx context.Context, l Levering, forsok int) error {
 	return fmt.Errorf("sending levering %s by %s: %w", l.ID, navn, err)
 }
 
-// hefter raises the alarm for a step that has failed for long and goes on trying.
+// hefter keeps the deadline of a step that fails and is tried again ahead of the
+// next attempt; when it has failed for long it raises the alarm.
 func (s *Service) hefter(ctx context.Context, sett Levering, kanal string) error {
-	if sett.Alarm || s.klokke.Now().Before(sett.Endret.Add(s.cfg.Utholdenhet)) {
+	naa := s.klokke.Now()
+	lenge := !sett.Alarm && !naa.Before(sett.Endret.Add(s.cfg.Utholdenhet))
+	if !lenge && naa.Add(s.cfg.SendFrist*3/2).Before(sett.Frist) { // attempts are some hour apart
 		return nil
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
@@ -199,7 +217,10 @@ func (s *Service) hefter(ctx context.Context, sett Levering, kanal string) error
 		if l.Ferdig() || l.LeveranseID != sett.LeveranseID {
 			return nil
 		}
-		l.Frist, l.NesteSteg = s.klokke.Now().Add(s.cfg.SendFrist), "prøves på nytt med "+kanal
+		l.Frist, l.NesteSteg = s.klokke.Now().Add(2*s.cfg.SendFrist), "prøves på nytt med "+kanal
+		if !lenge {
+			return oppdater(ctx, tx, l)
+		}
 		return s.alarm(ctx, tx, &l, kanal+" har ikke svart på lenge; det prøves fortsatt")
 	})
 }

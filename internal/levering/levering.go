@@ -160,6 +160,15 @@ type Trekker interface {
 	Trekk(ctx context.Context, tx *store.Tx, l Levering) error
 }
 
+// Kvitteringsleser is a Kanal whose receipts are stored when they are accepted and
+// read a little later.
+type Kvitteringsleser interface {
+	// LesKvitteringer reads all that have been accepted until now. The engine asks
+	// for it before it acts on deadlines: who has confirmed in time is not sent the
+	// same by another channel, also when the platform was away in between.
+	LesKvitteringer(ctx context.Context) error
+}
+
 // Vent is the error of a Kanal or Kilde that wants to be asked again after d;
 // it is ErrVent, and grunn is shown as what the levering waits for.
 func Vent(d time.Duration, grunn string) error { return ventError{d, grunn} }

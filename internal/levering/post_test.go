@@ -159,11 +159,14 @@ func TestUtholdende(t *testing.T) {
 	kanaler[KanalPrint].feil = errors.New("connection refused")
 	h.fram(t, l.Frist.Sub(h.Klokke.Now()))
 	h.fram(t, 23*time.Hour)
-	if l, _ := h.hent(t, id); l.Alarm || l.Oppbrukt() {
+	if l, _ := h.hent(t, id); l.Alarm || l.Oppbrukt() || !l.Frist.After(h.Klokke.Now()) {
 		t.Fatalf("before a day: %+v", l)
 	}
 	h.fram(t, 48*time.Hour)
 	l, _ = h.hent(t, id)
+	if !l.Frist.After(h.Klokke.Now()) {
+		t.Errorf("its deadline %v is over, and it is still tried", l.Frist)
+	}
 	if !l.Alarm || l.Oppbrukt() || l.Tilstand != TTLTidsavbrudd {
 		t.Fatalf("after two days more: %+v", l)
 	}

@@ -53,8 +53,9 @@ func lesKlokke(dir string) (*sandkasseklokke, error) {
 	return k, nil
 }
 
-func (k *sandkasseklokke) lagre() error {
-	data, err := json.Marshal(klokkefil{k.Offset().String()})
+// lagre notes how far ahead of the machine's clock this one is.
+func (k *sandkasseklokke) lagre(forsprang time.Duration) error {
+	data, err := json.Marshal(klokkefil{forsprang.String()})
 	if err != nil {
 		return err
 	}
@@ -108,8 +109,13 @@ func (s *Sandbox) stillKlokke(w http.ResponseWriter, r *http.Request) error {
 	// Seen to its end also when the caller goes away: half a move would leave
 	// the deadlines and the file apart.
 	ctx := context.WithoutCancel(r.Context())
+	// Noted first: who is killed on the way starts again at the end of it, and
+	// never at a time before what has happened.
+	if err := s.klokke.lagre(til.Sub(klokke.System{}.Now())); err != nil {
+		return fmt.Errorf("sandbox: moving the clock: %w", err)
+	}
 	err = s.App.Jobs.AdvanceTo(ctx, til, s.klokke.Sett)
-	if err := errors.Join(err, s.klokke.lagre()); err != nil {
+	if err := errors.Join(err, s.klokke.lagre(s.klokke.Offset())); err != nil {
 		return fmt.Errorf("sandbox: moving the clock: %w", err)
 	}
 	return s.hentKlokke(w, r)

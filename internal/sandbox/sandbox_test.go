@@ -488,6 +488,27 @@ func TestDemoRestartAndTrace(t *testing.T) {
 	}
 }
 
+// Where the clock goes is noted before anything falls due on the way: who is killed
+// there must not start again at a time before what has happened.
+func TestClockIsNotedFirst(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	k := start(t, dir)
+	before := k.klokke(t)
+	hinder := filepath.Join(dir, "klokke.json.tmp")
+	if err := os.Mkdir(hinder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	status, svar := k.kall(t, k.client, "POST", "/sandbox/clock", `{"advance": "48h"}`)
+	if d := k.klokke(t).Sub(before); status != 500 || d > time.Minute {
+		t.Errorf("it could not be noted, and answered %d %s; moved by %s", status, svar, d)
+	}
+	if err := os.Remove(hinder); err != nil {
+		t.Fatal(err)
+	}
+	k.fram(t, "48h")
+}
+
 func (k *kasse) klokke(t *testing.T) time.Time {
 	t.Helper()
 	status, svar := k.kall(t, k.client, "GET", "/sandbox/clock", "")

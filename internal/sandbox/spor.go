@@ -21,7 +21,7 @@ import (
 
 // sporet is the trace of one case: ids, states and times, nothing personal.
 type sporet struct {
-	DigisosID  string         `json:"digisosId"`
+	DigisosID  string         `json:"digisosId"` // or the id of the forsendelse that was asked for
 	Historikk  []hendelse     `json:"historikk"`
 	Leveringer []sporlevering `json:"leveringer"`
 }
@@ -102,7 +102,8 @@ var sporSide = template.Must(template.New("spor").Funcs(template.FuncMap{
 	"iso": func(t time.Time) string { return t.Format(time.RFC3339Nano) },
 }).Parse(sporHTML))
 
-// spor shows what happened to a case, as a page or as JSON.
+// spor shows what happened to a case, or to a forsendelse in SvarUt, as a page or
+// as JSON.
 func (s *Sandbox) spor(w http.ResponseWriter, r *http.Request) error {
 	id, err := uuid.Parse(r.PathValue("digisosId"))
 	if err != nil {
@@ -122,6 +123,14 @@ func (s *Sandbox) spor(w http.ResponseWriter, r *http.Request) error {
 func (s *Sandbox) hentSpor(ctx context.Context, id string) (sporet, error) {
 	ut := sporet{DigisosID: id, Historikk: []hendelse{}, Leveringer: []sporlevering{}}
 	historie, err := s.App.Digisos.Historikk(ctx, id)
+	if feil.Er(err, feil.IkkeFunnet) { // it may be of a letter that a sender gave SvarUt
+		p, _, feilet := s.sporLevering(ctx, svarut.Kilde, id)
+		if feil.Er(feilet, feil.IkkeFunnet) {
+			return ut, err
+		}
+		ut.Leveringer = append(ut.Leveringer, p)
+		return ut, feilet
+	}
 	if err != nil {
 		return ut, err
 	}

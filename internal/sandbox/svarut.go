@@ -88,6 +88,7 @@ func svarutOppsett(dir, base, lokal string) (app.SvarUt, error) {
 			PlatformURL: lokal + fakealtinn.Plattform, MaskinportenToken: lokal + "/maskinporten/token", Audience: base + "/maskinporten/",
 			ClientID: plattformKlient, Key: plattform.key, Kid: plattformKlient, SubscriptionKey: altinnNokkel,
 			ResourceID: altinnRessurs, ResourceIDKonfidensiell: altinnKonfidensiell, MessageSender: "Knutepunkt", BaseURL: base,
+			Poll: time.Hour, // it tells of what is read
 		},
 		Print: &app.Print{
 			// No receipts are read from the folder: POST /sandbox/print/{id}/levert gives them.
@@ -216,8 +217,10 @@ func (s *Sandbox) hentPrint(w http.ResponseWriter, r *http.Request) error {
 	}
 	ut := []printjobb{}
 	for _, j := range jobber {
-		if j.AntallSider == 0 || j.Tilstand == print.LeggesUt || j.Tilstand == print.Trukket {
-			continue // not made or not handed over, or taken back
+		switch j.Tilstand {
+		case print.Bygges, print.LeggesUt, print.Trekkes, print.Trukket:
+			continue // not handed over, or taken back
+		case print.Klar, print.Hentet, print.Levert, print.Avvist:
 		}
 		ut = append(ut, printjobb{ID: j.ID, Time: j.Opprettet, Status: string(j.Tilstand), Kilde: j.Kilde, Referanse: j.ForsendelseID,
 			Adresse: printadresse{j.Mottaker.Navn, j.Mottaker.Adresselinje1, j.Mottaker.Postnummer, j.Mottaker.Poststed},

@@ -99,6 +99,10 @@ func TestSvarInnHenting(t *testing.T) {
 	if err != nil || len(nye) != 1 || nye[0].EksternRef != id || nye[0].ForsendelseType != "nav.digisos" || nye[0].Niva != "4" {
 		t.Fatalf("%+v %v", nye, err)
 	}
+	// A forsendelse has a trace of its own, as has one that came by SvarUt's API.
+	if got := k.svarutSpor(t, nye[0].ID); got.ID != nye[0].ID || got.Status != "KLAR_FOR_MOTTAK" {
+		t.Errorf("the forsendelse's trace: %+v", got)
+	}
 	dir := filepath.Join(t.TempDir(), "f")
 	if err := inn.Lagre(t.Context(), nye[0], dir); err != nil {
 		t.Fatal(err)
@@ -247,5 +251,30 @@ func TestBrevetsSkjebner(t *testing.T) {
 	}
 	if got, err := k.klient(t, k.b.NAV).LevertFagsystem(t.Context(), "sporing", lest, avvist, printet); err != nil || !got[lest] || got[avvist] || !got[printet] {
 		t.Errorf("levertFagsystem: %v %v", got, err)
+	}
+}
+
+// A letter that the printer cannot be given yet is not at the printer's.
+func TestPrintenUtenMappe(t *testing.T) {
+	t.Parallel()
+	k := start(t, t.TempDir())
+	id, err := k.send(t, k.b.Personer[1].Fnr, "9903", "uten-mappe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mappe := filepath.Join(k.dir, "print")
+	if err := os.Rename(mappe, mappe+"-borte"); err != nil {
+		t.Fatal(err)
+	}
+	k.fram(t, "240h")
+	if jobber := k.printet(t); len(jobber) != 0 {
+		t.Errorf("without a folder: %+v", jobber)
+	}
+	if err := os.Rename(mappe+"-borte", mappe); err != nil {
+		t.Fatal(err)
+	}
+	k.fram(t, "24h")
+	if jobber := k.printet(t); len(jobber) != 1 || jobber[0].Status != "KLAR" || k.svarutSpor(t, id).Status != "SENDT_PRINT" {
+		t.Errorf("with the folder back: %+v", jobber)
 	}
 }
