@@ -327,8 +327,8 @@ func (o *wireOrg) orgnr() (string, error) {
 	return m[1], nil
 }
 
-// niva maps acr to the platform's security levels; 0 for every other value.
-func niva(acr string) int {
+// Niva maps acr to the platform's security levels; 0 for every other value.
+func Niva(acr string) int {
 	switch acr {
 	case "Level3", "idporten-loa-substantial", "eidas-loa-substantial":
 		return 3
@@ -406,7 +406,7 @@ func (a *Autentisering) check(u Utsteder, w wireClaims) (*claims, error) {
 	if !fnrRE.MatchString(w.Pid) {
 		return nil, uautentisert("no pid")
 	}
-	c.pid, c.niva = w.Pid, niva(w.Acr)
+	c.pid, c.niva = w.Pid, Niva(w.Acr)
 	return c, nil
 }
 

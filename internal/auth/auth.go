@@ -86,6 +86,8 @@ type Route struct {
 	Innlogging Kilde
 	// Feilform shapes the body of errors where the wire has its own; nil: Fiks's error model.
 	Feilform func(httpx.Feilmelding) any
+	// Feilside answers errors with a page for people; nil: not a page.
+	Feilside func(http.ResponseWriter, *http.Request, httpx.Feilmelding)
 }
 
 // Autentisert is what an integrasjon's id and password prove.

@@ -47,7 +47,8 @@ func Guard(ro *httpx.Router, a Kilde, z Autorisasjon, routes []Route) error {
 		if rt.Innlogging != nil {
 			k = rt.Innlogging
 		}
-		if err := ro.Add(rt.Pattern, guarded(k, z, rt), httpx.MaxBody(rt.MaxBody), httpx.Feilform(rt.Feilform)); err != nil {
+		if err := ro.Add(rt.Pattern, guarded(k, z, rt), httpx.MaxBody(rt.MaxBody),
+			httpx.Feilform(rt.Feilform), httpx.Feilside(rt.Feilside)); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -2,7 +2,9 @@ package digisos
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,6 +75,9 @@ type konfigurasjon struct {
 	KommuneKonfigurasjon
 	FiksOrgID, Kommunenummer, KontoID string
 	Slettet                           bool // only KontoID and the two ids count
+	// Versjon is another one after each change: a digest of the sealed bytes,
+	// which are never the same twice.
+	Versjon string
 }
 
 func (k konfigurasjon) kommuneInfo() KommuneInfo {
@@ -229,17 +234,32 @@ func (s *Service) EndreKonfigurasjon(ctx context.Context, fiksOrgID string, k Ko
 	if err != nil {
 		return k, err
 	}
-	_, err = s.skrivOver(ctx, fiksOrgID, innhold, "DIGISOS_KONFIGURASJON_ENDRET")
+	_, err = s.skrivOver(ctx, fiksOrgID, "", innhold, "DIGISOS_KONFIGURASJON_ENDRET")
 	return k, err
+}
+
+// EndreKonfigurasjonFra is EndreKonfigurasjon for whoever looked at the version
+// before deciding; feil.Konflikt when somebody has changed it since.
+func (s *Service) EndreKonfigurasjonFra(ctx context.Context, fiksOrgID, versjon string, k KommuneKonfigurasjon) error {
+	if err := s.valider(ctx, &k); err != nil {
+		return err
+	}
+	innhold, err := s.forseglKonfigurasjon(fiksOrgID, k)
+	if err != nil {
+		return err
+	}
+	_, err = s.skrivOver(ctx, fiksOrgID, versjon, innhold, "DIGISOS_KONFIGURASJON_ENDRET")
+	return err
 }
 
 // SlettKonfigurasjon removes a configuration and gives what it was; feil.IkkeFunnet.
 // Cases and their documents stay. feil.Ugyldig while something is not delivered.
 func (s *Service) SlettKonfigurasjon(ctx context.Context, fiksOrgID string) (KommuneKonfigurasjon, error) {
-	return s.skrivOver(ctx, fiksOrgID, nil, "DIGISOS_KONFIGURASJON_SLETTET")
+	return s.skrivOver(ctx, fiksOrgID, "", nil, "DIGISOS_KONFIGURASJON_SLETTET")
 }
 
-func (s *Service) skrivOver(ctx context.Context, fiksOrgID string, innhold []byte, handling string) (gammel KommuneKonfigurasjon, err error) {
+// skrivOver replaces what is stored, if it is still of the version, where one is given.
+func (s *Service) skrivOver(ctx context.Context, fiksOrgID, versjon string, innhold []byte, handling string) (gammel KommuneKonfigurasjon, err error) {
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		k, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", fiksOrgID)
 		if err != nil {
@@ -247,6 +267,9 @@ func (s *Service) skrivOver(ctx context.Context, fiksOrgID string, innhold []byt
 		}
 		if k.Slettet {
 			return errIngenKonfigurasjon()
+		}
+		if versjon != "" && versjon != k.Versjon {
+			return feil.Ny(feil.Konflikt, "Konfigurasjonen er endret av noen andre i mellomtiden. Hent den på nytt, og prøv igjen")
 		}
 		if innhold == nil {
 			// Its contacts are told when a delivery fails, so it stays as long as one can.
@@ -275,6 +298,16 @@ func (s *Service) Konfigurasjon(ctx context.Context, fiksOrgID string) (Eksister
 		err = errIngenKonfigurasjon()
 	}
 	return EksisterendeKommuneKonfigurasjon{k.KontoID, k.KommuneKonfigurasjon}, err
+}
+
+// KonfigurasjonMedVersjon is Konfigurasjon with the version that
+// EndreKonfigurasjonFra wants.
+func (s *Service) KonfigurasjonMedVersjon(ctx context.Context, fiksOrgID string) (KommuneKonfigurasjon, string, error) {
+	k, err := s.lesKonfigurasjon(ctx, s.DB.Read(), "fiks_org_id", fiksOrgID)
+	if err == nil && k.Slettet {
+		err = errIngenKonfigurasjon()
+	}
+	return k.KommuneKonfigurasjon, k.Versjon, err
 }
 
 // Kommuner lists the municipalities that have a configuration, by number.
@@ -332,6 +365,8 @@ func (s *Service) scanKonfigurasjon(r rad) (k konfigurasjon, err error) {
 		k.Slettet = true
 		return k, nil
 	}
+	sum := sha256.Sum256(innhold)
+	k.Versjon = hex.EncodeToString(sum[:16])
 	if err := s.apne(stedKonfigurasjon(k.FiksOrgID), innhold, &k.KommuneKonfigurasjon); err != nil {
 		return k, fmt.Errorf("configuration of %s: %w", k.FiksOrgID, err)
 	}

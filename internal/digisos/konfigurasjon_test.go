@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"knutepunkt/internal/audit"
+	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 )
 
@@ -136,5 +137,39 @@ func TestKontoeneErTjenestens(t *testing.T) {
 		if _, err := h.dok.Konto(t.Context(), org, id); !feil.Er(err, feil.IngenTilgang) {
 			t.Errorf("konto %s: %v", id, err)
 		}
+	}
+}
+
+// Two administrators who change the same configuration: the second one is told,
+// and nothing is written over.
+func TestKonfigurasjonFraVersjon(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	ctx := auth.With(t.Context(), adminOs)
+	k, versjon, err := h.s.KonfigurasjonMedVersjon(ctx, orgOslo)
+	must(t, err)
+	en, to := k, k
+	en.Behandlingsansvarlig, to.NksTilgang = "Oslo kommune", false
+	must(t, h.s.EndreKonfigurasjonFra(ctx, orgOslo, versjon, en))
+	if err := h.s.EndreKonfigurasjonFra(ctx, orgOslo, versjon, to); !feil.Er(err, feil.Konflikt) {
+		t.Errorf("the second change: %v", err)
+	}
+	// Back to what it was is also a change.
+	etter, versjon2, err := h.s.KonfigurasjonMedVersjon(ctx, orgOslo)
+	must(t, err)
+	if d := cmp.Diff(en, etter); d != "" {
+		t.Error(d)
+	}
+	must(t, h.s.EndreKonfigurasjonFra(ctx, orgOslo, versjon2, k))
+	for _, v := range []string{versjon, versjon2} {
+		if err := h.s.EndreKonfigurasjonFra(ctx, orgOslo, v, to); !feil.Er(err, feil.Konflikt) {
+			t.Errorf("from an older version: %v", err)
+		}
+	}
+	if _, err := h.s.SlettKonfigurasjon(ctx, orgOslo); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.s.KonfigurasjonMedVersjon(ctx, orgOslo); !feil.Er(err, feil.IkkeFunnet) {
+		t.Errorf("deleted: %v", err)
 	}
 }

@@ -74,6 +74,13 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) (errorID stri
 	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Disposition", "Etag", "Last-Modified"} {
 		h.Del(k)
 	}
+	e := eventOf(r.Context())
+	h.Set("Cache-Control", "no-store")
+	if e != nil && e.page != nil {
+		logError(r, m, err)
+		e.page(w, r, m)
+		return m.ErrorID
+	}
 	switch m.Status {
 	case http.StatusUnauthorized:
 		if h.Get("WWW-Authenticate") == "" {
@@ -84,10 +91,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) (errorID stri
 			h.Set("Retry-After", "1")
 		}
 	}
-	h.Set("Cache-Control", "no-store")
 	logError(r, m, err)
 	var body any = m
-	if e := eventOf(r.Context()); e != nil && e.form != nil {
+	if e != nil && e.form != nil {
 		body = e.form(m)
 	}
 	// The body is made of strings and numbers, and melding has tried ErrorJSON.

@@ -21,6 +21,7 @@ type event struct {
 	requestID string
 	route     string
 	form      func(Feilmelding) any // of the route's error bodies; nil: as they are
+	page      func(http.ResponseWriter, *http.Request, Feilmelding)
 	errorID   string
 	status    int // overrides the written status when not 0
 	attrs     []slog.Attr

@@ -53,6 +53,7 @@ type route struct {
 	names   []string // of the parameters, in order
 	maxBody int64
 	form    func(Feilmelding) any
+	page    func(http.ResponseWriter, *http.Request, Feilmelding)
 	handler Handler
 }
 
@@ -66,6 +67,12 @@ func MaxBody(bytes int64) Option { return func(r *route) { r.maxBody = bytes } }
 // Feilform shapes the body of a route's errors where the wire has its own
 // model; nil: Feilmelding as it is.
 func Feilform(form func(Feilmelding) any) Option { return func(r *route) { r.form = form } }
+
+// Feilside answers a route's errors where they are for people: the whole answer,
+// status line included, is its own. nil: the wire's error model.
+func Feilside(page func(http.ResponseWriter, *http.Request, Feilmelding)) Option {
+	return func(r *route) { r.page = page }
+}
 
 // Handle registers a handler. Like http.ServeMux it panics on a pattern that is
 // malformed or taken, which any test that builds the router finds; use Add to
@@ -285,7 +292,7 @@ func (ro *Router) run(w *response, r *http.Request, e *event) (abort bool) {
 	}()
 	rt, err := ro.match(w, r)
 	if err == nil {
-		e.route, e.form = rt.pattern, rt.form
+		e.route, e.form, e.page = rt.pattern, rt.form, rt.page
 		if rt.maxBody > 0 && r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 		}

@@ -3,6 +3,7 @@ package organisasjon_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -581,5 +582,91 @@ func BenchmarkInntak(b *testing.B) {
 		if _, err := x.s.Har(b.Context(), x.inte.ID, auth.DigisosOppdater, x.org.ID); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What an administrator's page asks for: whose organisations, which passwords,
+// which grants.
+func TestForAdministratorer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	var to organisasjon.Organisasjon
+	b.write(t, func(ctx context.Context, tx *store.Tx) (err error) {
+		to, err = b.s.OpprettOrganisasjon(ctx, tx, organisasjon.Organisasjon{Navn: "Annen kommune", Type: "KOMMUNE"})
+		return err
+	})
+	med := func(want ...string) {
+		t.Helper()
+		os, err := b.s.OrganisasjonerMed(ctx, fnr, auth.Admin)
+		var got []string
+		for _, o := range os {
+			got = append(got, o.ID)
+		}
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%v %s", err, d)
+		}
+	}
+	gi := func(aktor, privilegium, ressurs string) {
+		t.Helper()
+		b.write(t, func(ctx context.Context, tx *store.Tx) error {
+			return b.s.GiTilgang(ctx, tx, auth.Caller{}, aktor, privilegium, ressurs)
+		})
+	}
+	med()
+	gi(annen, auth.Admin, b.org.ID)
+	gi(fnr, auth.DigisosOppdater, b.org.ID)
+	med()
+	gi(fnr, auth.Admin, to.ID)
+	med(to.ID)
+	gi(fnr, auth.Admin, b.org.ID)
+	med(to.ID, b.org.ID) // by name
+	b.write(t, func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(b.s.TrekkTilgang(ctx, tx, auth.Caller{}, fnr, auth.Admin, to.ID),
+			b.s.TrekkTilgang(ctx, tx, auth.Caller{}, fnr, auth.Admin, b.org.ID),
+			b.s.GiTilgang(ctx, tx, auth.Caller{}, fnr, auth.Admin, organisasjon.RotID))
+	})
+	if os, err := b.s.OrganisasjonerMed(ctx, fnr, auth.Admin); err != nil || len(os) != 2 {
+		t.Errorf("from the root: %v %v", os, err)
+	}
+	if os, err := b.s.OrganisasjonerMed(ctx, "ingen", auth.Admin); err != nil || os != nil {
+		t.Errorf("nobody: %v %v", os, err)
+	}
+
+	passord := func(want ...time.Duration) { // ages
+		t.Helper()
+		ps, err := b.s.Passord(ctx, b.DB.Read(), b.inte.ID)
+		var got []time.Duration
+		for _, p := range ps {
+			got = append(got, b.Klokke.Now().Sub(p.Opprettet))
+		}
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%v %s", err, d)
+		}
+	}
+	lag := func(overlapp time.Duration) {
+		t.Helper()
+		b.write(t, func(ctx context.Context, tx *store.Tx) error {
+			_, err := b.s.LagPassord(ctx, tx, b.inte.ID, overlapp)
+			return err
+		})
+	}
+	passord()
+	lag(0)
+	passord(0)
+	b.Klokke.Sett(b.Klokke.Now().Add(time.Hour))
+	lag(24 * time.Hour)
+	passord(0, time.Hour)
+	ps, err := b.s.Passord(ctx, b.DB.Read(), b.inte.ID)
+	if err != nil || !ps[0].GyldigTil.IsZero() || !ps[1].GyldigTil.Equal(b.Klokke.Now().Add(24*time.Hour)) {
+		t.Errorf("%v %v", ps, err)
+	}
+	b.Klokke.Sett(b.Klokke.Now().Add(24 * time.Hour))
+	passord(24 * time.Hour) // the older one has ended
+
+	gi(b.inte.ID, auth.DigisosOppdater, b.org.ID)
+	ts, err := b.s.TilgangerFor(ctx, b.DB.Read(), b.inte.ID)
+	if d := cmp.Diff([]organisasjon.Tilgang{{Aktor: b.inte.ID, Privilegium: auth.DigisosOppdater, Ressurs: b.org.ID}}, ts); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
 	}
 }

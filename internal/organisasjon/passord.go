@@ -25,6 +25,33 @@ func (s *Service) LagPassord(ctx context.Context, tx *store.Tx, integrasjonID st
 	return p, s.byttPassord(ctx, tx, integrasjonID, p, overlapp)
 }
 
+// PassordTid is when a password was made, and when it ends.
+type PassordTid struct {
+	Opprettet time.Time
+	GyldigTil time.Time // zero: until it is replaced
+}
+
+// Passord tells of an integrasjon's passwords that are valid, the newest first;
+// never what they are. q may be the transaction that goes on to change them.
+func (s *Service) Passord(ctx context.Context, q store.Queryer, integrasjonID string) ([]PassordTid, error) {
+	rows, err := q.QueryContext(ctx, `SELECT opprettet, gyldig_til FROM integrasjon_passord
+		WHERE integrasjon = $1 AND (gyldig_til = 0 OR gyldig_til > $2) ORDER BY opprettet DESC, gyldig_til`,
+		integrasjonID, store.Micros(s.klokke.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("reading of passwords: %w", err)
+	}
+	defer rows.Close()
+	var ut []PassordTid
+	for rows.Next() {
+		var opprettet, til int64
+		if err := rows.Scan(&opprettet, &til); err != nil {
+			return nil, fmt.Errorf("reading of passwords: %w", err)
+		}
+		ut = append(ut, PassordTid{store.Time(opprettet), store.Time(til)})
+	}
+	return ut, rows.Err()
+}
+
 // SettPassord sets a given password; for seeding the sandbox only. A short one
 // costs a slow hash at each log-in that is not remembered; feil.Ugyldig for one
 // that passord.Valider refuses.

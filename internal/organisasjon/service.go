@@ -81,6 +81,20 @@ func (s *Service) Organisasjoner(ctx context.Context) ([]Organisasjon, error) {
 	return selectOrganisasjoner(ctx, s.db.Read(), "ORDER BY navn, id")
 }
 
+// OrganisasjonerMed lists those on which an aktor holds a privilege, by name:
+// granted on the organisation itself, on the root, or on all organisations. No
+// other privilege implies it here.
+func (s *Service) OrganisasjonerMed(ctx context.Context, aktor, privilegium string) ([]Organisasjon, error) {
+	nokkel, _, err := s.aktorNokkel(aktor)
+	if err != nil {
+		return nil, nil //nolint:nilerr // nobody holds nothing
+	}
+	return selectOrganisasjoner(ctx, s.db.Read(), `WHERE id IN (SELECT ressurs FROM tilganger WHERE aktor = $1 AND privilegium = $2)
+		OR EXISTS (SELECT 1 FROM tilganger WHERE aktor = $1 AND privilegium = $2 AND ressurs = $3)
+		OR EXISTS (SELECT 1 FROM type_tilganger WHERE aktor = $1 AND privilegium = $2 AND type = $4)
+		ORDER BY navn, id`, nokkel, privilegium, RotID, TypeOrganisasjon)
+}
+
 // TaIBruk makes the ressurs of a service for an organisation (type one of
 // TypeDigisos, …) and returns its id; the same id when it was there already.
 func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste string) (string, error) {

@@ -159,6 +159,25 @@ func (s *Service) Tilganger(ctx context.Context, ressursID string) ([]Tilgang, e
 	return ut, rows.Err()
 }
 
+// TilgangerFor lists the grants of one integrasjon on ressurser, in no order;
+// not those by type. q may be the transaction that goes on to change them.
+func (s *Service) TilgangerFor(ctx context.Context, q store.Queryer, integrasjonID string) ([]Tilgang, error) {
+	rows, err := q.QueryContext(ctx, `SELECT privilegium, ressurs FROM tilganger WHERE aktor = $1`, integrasjonID)
+	if err != nil {
+		return nil, fmt.Errorf("listing grants: %w", err)
+	}
+	defer rows.Close()
+	var ut []Tilgang
+	for rows.Next() {
+		t := Tilgang{Aktor: integrasjonID}
+		if err := rows.Scan(&t.Privilegium, &t.Ressurs); err != nil {
+			return nil, fmt.Errorf("listing grants: %w", err)
+		}
+		ut = append(ut, t)
+	}
+	return ut, rows.Err()
+}
+
 type tilgangNokkel struct{ aktor, privilegium, ressurs string }
 
 // adminFor is the privilege that implies another one: ADMIN for persons, for all
