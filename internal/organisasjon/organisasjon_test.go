@@ -384,6 +384,7 @@ func TestGrantsCountFromTheCommit(t *testing.T) {
 		got = append(got, strings.Join([]string{h.Handling, h.FiksOrg, h.Gjelder, h.Principal.Fnr, h.Payload}, " "))
 	}
 	want := []string{
+		"INTEGRASJON_OPPRETTET " + b.org.ID + "   " + b.inte.ID,
 		"TILGANG_GITT " + b.org.ID + " " + fnr + " " + annen + " ADMIN",
 		"TILGANG_TRUKKET " + b.org.ID + " " + fnr + " " + annen + " ADMIN",
 		"TYPETILGANG_GITT   " + annen + " DIGISOS_NAV," + b.inte.ID,
