@@ -173,14 +173,12 @@ func lesJSON[T any](r *http.Request) (T, error) {
 	return v, err
 }
 
-// verdier are the values of a query parameter, repeated or separated by commas.
+// verdier are the values of a query parameter that may be repeated, each once.
 func verdier(r *http.Request, navn string) ([]string, error) {
 	var ut []string
 	for _, v := range r.URL.Query()[navn] {
-		for d := range strings.SplitSeq(v, ",") {
-			if d = strings.TrimSpace(d); d != "" && !slices.Contains(ut, d) {
-				ut = append(ut, d)
-			}
+		if v = strings.TrimSpace(v); v != "" && !slices.Contains(ut, v) {
+			ut = append(ut, v)
 		}
 	}
 	if len(ut) > maksListe {

@@ -334,7 +334,7 @@ func (h HTTP) organisasjonensIntegrasjoner(w http.ResponseWriter, r *http.Reques
 	}
 	ut := []visbarIntegrasjon{}
 	for _, i := range alle {
-		valgt := len(ider) == 0 && len(koder) == 0 || slices.Contains(ider, i.ID) || i.Kode != "" && slices.Contains(koder, i.Kode)
+		valgt := len(ider) == 0 && len(koder) == 0 || slices.ContainsFunc(ider, func(id string) bool { return strings.EqualFold(id, i.ID) }) || i.Kode != "" && slices.Contains(koder, i.Kode)
 		if !valgt || tag != "" && !slices.Contains(i.Tags, tag) {
 			continue
 		}
