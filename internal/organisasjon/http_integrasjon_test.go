@@ -137,7 +137,6 @@ func TestSamtidigeAdministratorer(t *testing.T) {
 	tag("POST "+en+"/lagPassord?overlappTimer=24", "", forst)
 
 	// Without a version everybody's change is made.
-	sett = tag("GET "+en, "")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
