@@ -249,6 +249,10 @@ func TestTilknyttedeRessurser(t *testing.T) {
 	}
 	s.vil(t, "rot", "DELETE {k}/integrasjoner/{g}", "", 200)
 	s.har(t, false, s.g, auth.DigisosOppdater, s.dig)
+	var igjen int
+	if err := s.DB.Read().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM integrasjon_ressurser WHERE integrasjon = $1`, s.g).Scan(&igjen); err != nil || igjen != 0 {
+		t.Errorf("%d associations of a deleted one, %v", igjen, err)
+	}
 }
 
 func TestOrganisasjonensIntegrasjoner(t *testing.T) {
