@@ -25,15 +25,6 @@ func (s *Service) LagPassord(ctx context.Context, tx *store.Tx, integrasjonID st
 	return p, s.byttPassord(ctx, tx, integrasjonID, p, overlapp)
 }
 
-// LagPassordFra is LagPassord for whoever looked at the integrasjon before
-// deciding; feil.Konflikt when somebody has changed it, or its password, since.
-func (s *Service) LagPassordFra(ctx context.Context, tx *store.Tx, integrasjonID string, versjon int64, overlapp time.Duration) (string, error) {
-	if _, err := s.fraVersjon(ctx, tx, integrasjonID, versjon); err != nil {
-		return "", err
-	}
-	return s.LagPassord(ctx, tx, integrasjonID, overlapp)
-}
-
 // PassordTid is when a password was made, and when it ends.
 type PassordTid struct {
 	Opprettet time.Time
@@ -126,4 +117,13 @@ func (s *Service) Autentiser(ctx context.Context, integrasjonID, pass string) (a
 		}
 	}
 	return auth.Autentisert{}, nei
+}
+
+// LagPassordFra is LagPassord for whoever looked at the integrasjon before
+// deciding; feil.Konflikt when somebody has changed it, or its password, since.
+func (s *Service) LagPassordFra(ctx context.Context, tx *store.Tx, integrasjonID string, versjon int64, overlapp time.Duration) (string, error) {
+	if _, err := s.fraVersjon(ctx, tx, integrasjonID, versjon); err != nil {
+		return "", err
+	}
+	return s.LagPassord(ctx, tx, integrasjonID, overlapp)
 }
