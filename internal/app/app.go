@@ -279,6 +279,7 @@ func (a *App) Routes() []auth.Route { return a.ruter }
 func (a *App) Handler() http.Handler { return a.handler }
 
 func (a *App) byggHTTP(context.Context) error {
+	a.ruter = append(a.ruter, a.Org.HTTP().Routes()...)
 	a.ruter = append(a.ruter, dokumentlager.HTTP{Service: a.Dokumentlager, MinsideURL: a.cfg.MinsideURL}.Routes()...)
 	a.ruter = append(a.ruter, a.FiksIO.HTTP().Routes()...)
 	a.ruter = append(a.ruter, a.Digisos.Routes()...)

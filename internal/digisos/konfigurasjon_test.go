@@ -58,7 +58,7 @@ func TestKonfigurasjonAPI(t *testing.T) {
 			handlinger = append(handlinger, strings.TrimPrefix(e.Handling, "DIGISOS_KONFIGURASJON_"))
 		}
 	}
-	if d := cmp.Diff([]string{"OPPRETTET", "ENDRET", "SLETTET", "OPPRETTET"}, handlinger); d != "" {
+	if d := cmp.Diff([]string{"TJENESTE_TATT_I_BRUK", "OPPRETTET", "ENDRET", "SLETTET", "OPPRETTET"}, handlinger); d != "" {
 		t.Error(d)
 	}
 }

@@ -59,8 +59,10 @@ type Integrasjon struct {
 	Kode                  string // global only
 	Global                bool
 	ForespurtePrivilegier []string // global only
+	Tags                  []string // services it is for, by code
 	Opprettet             time.Time
 	Slettet               time.Time // zero: alive
+	Versjon               int64     // 1, and one more for each change and each new password
 }
 
 // Ressurs is a node of the tree on which privileges are held.
@@ -112,6 +114,9 @@ func (o Organisasjon) Validate() error {
 	return nil
 }
 
+// maksListe bounds the lists of an integrasjon.
+const maksListe = 100
+
 // Validate tells what is wrong (auth contract §9.2); feil.Ugyldig.
 func (i Integrasjon) Validate() error {
 	ugyldigPrivilegium := func(p string) bool { return !maskinnavnRE.MatchString(p) }
@@ -128,6 +133,10 @@ func (i Integrasjon) Validate() error {
 		return feil.Ny(feil.Ugyldig, "En lokal integrasjon har en organisasjon, og verken kode eller forespurte privilegier")
 	case slices.ContainsFunc(i.ForespurtePrivilegier, ugyldigPrivilegium):
 		return feil.Ny(feil.Ugyldig, "Et forespurt privilegium er ikke et gyldig navn")
+	case len(i.ForespurtePrivilegier) > maksListe || len(i.Tags) > maksListe:
+		return feil.Ny(feil.Ugyldig, "En integrasjon har høyst %d forespurte privilegier og %d tags", maksListe, maksListe)
+	case slices.ContainsFunc(i.Tags, ugyldigPrivilegium):
+		return feil.Ny(feil.Ugyldig, "En tag må være koden til en tjeneste: A–Z, 0–9, _ og punktum")
 	case utf8.RuneCountInString(i.Beskrivelse) > 4000:
 		return feil.Ny(feil.Ugyldig, "Beskrivelsen er for lang (høyst 4000 tegn)")
 	}

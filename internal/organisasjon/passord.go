@@ -118,3 +118,12 @@ func (s *Service) Autentiser(ctx context.Context, integrasjonID, pass string) (a
 	}
 	return auth.Autentisert{}, nei
 }
+
+// LagPassordFra is LagPassord for whoever looked at the integrasjon before
+// deciding; feil.Konflikt when somebody has changed it, or its password, since.
+func (s *Service) LagPassordFra(ctx context.Context, tx *store.Tx, integrasjonID string, versjon int64, overlapp time.Duration) (string, error) {
+	if _, err := s.fraVersjon(ctx, tx, integrasjonID, versjon); err != nil {
+		return "", err
+	}
+	return s.LagPassord(ctx, tx, integrasjonID, overlapp)
+}

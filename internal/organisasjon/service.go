@@ -113,7 +113,10 @@ func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste
 		return "", ikkeFunnet("Organisasjonen")
 	}
 	r := Ressurs{ID: uuid.NewString(), Forelder: fiksOrgID, Type: tjeneste, Navn: tjeneste}
-	return r.ID, s.opprettRessurs(ctx, tx, r, true)
+	if err := s.opprettRessurs(ctx, tx, r, true); err != nil {
+		return "", err
+	}
+	return r.ID, s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), FiksOrg: fiksOrgID, Tjeneste: tjeneste, Underressurs: r.ID, Handling: "TJENESTE_TATT_I_BRUK"})
 }
 
 // TjenesteRessurs finds the ressurs of an organisation's service; feil.IkkeFunnet.
@@ -164,6 +167,7 @@ func (s *Service) OpprettIntegrasjon(ctx context.Context, tx *store.Tx, i Integr
 	if i.Opprettet.IsZero() {
 		i.Opprettet = s.klokke.Now()
 	}
+	i.Versjon = 1
 	if err := i.Validate(); err != nil {
 		return i, err
 	}
@@ -178,7 +182,48 @@ func (s *Service) OpprettIntegrasjon(ctx context.Context, tx *store.Tx, i Integr
 	} else if err != nil {
 		return i, fmt.Errorf("storing an integrasjon: %w", err)
 	}
-	return i, nil
+	return i, s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), FiksOrg: i.FiksOrgID, Handling: "INTEGRASJON_OPPRETTET", Payload: i.ID})
+}
+
+// EndreIntegrasjon changes one by fn, and audits it. versjon is the one that the
+// change was decided from (0: whichever there is). feil.IkkeFunnet, feil.Konflikt
+// when somebody has changed it since or the code is taken, feil.Ugyldig for what
+// Validate refuses.
+func (s *Service) EndreIntegrasjon(ctx context.Context, tx *store.Tx, id string, versjon int64, fn func(*Integrasjon)) (Integrasjon, error) {
+	gammel, err := s.fraVersjon(ctx, tx, id, versjon)
+	if err != nil {
+		return gammel, err
+	}
+	i := gammel
+	fn(&i)
+	i.ID, i.Opprettet, i.Slettet, i.Versjon = gammel.ID, gammel.Opprettet, gammel.Slettet, gammel.Versjon+1
+	if err := i.Validate(); err != nil {
+		return i, err
+	}
+	ok, err := oppdaterIntegrasjon(ctx, tx, i)
+	switch {
+	case store.IsUnique(err):
+		return i, feil.Ny(feil.Konflikt, "En annen integrasjon har denne koden. Velg en annen kode").Med(err)
+	case err != nil:
+		return i, fmt.Errorf("changing an integrasjon: %w", err)
+	case !ok:
+		return i, endretAvAndre()
+	}
+	tx.OnCommit(s.innlogget.clear) // who may come with its password has perhaps changed
+	return i, s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), FiksOrg: gammel.FiksOrgID, Handling: "INTEGRASJON_ENDRET", Payload: id})
+}
+
+// fraVersjon finds an integrasjon that is still of a version (0: whichever).
+func (s *Service) fraVersjon(ctx context.Context, tx *store.Tx, id string, versjon int64) (Integrasjon, error) {
+	i, err := enIntegrasjon(ctx, tx, id)
+	if err == nil && versjon != 0 && versjon != i.Versjon {
+		err = endretAvAndre()
+	}
+	return i, err
+}
+
+func endretAvAndre() error {
+	return feil.Ny(feil.Konflikt, "Noen andre har endret dette i mellomtiden. Hent det på nytt, og prøv igjen")
 }
 
 // Integrasjon finds one that is not deleted; feil.IkkeFunnet.

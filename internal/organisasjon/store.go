@@ -42,9 +42,16 @@ func lesListe(s string) (ss []string, err error) {
 	return ss, nil
 }
 
+func heltall(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func rowsAffected(res sql.Result, err error) (bool, error) {
 	if err != nil {
-		return false, fmt.Errorf("changing a grant: %w", err)
+		return false, fmt.Errorf("writing: %w", err)
 	}
 	n, err := res.RowsAffected()
 	return n > 0, err
@@ -176,16 +183,20 @@ func harNoen(ctx context.Context, q store.Queryer, aktor, privilegium, admin str
 	return ja, err
 }
 
-const integrasjonKolonner = `id, fiks_org, autorisert_orgnr, navn, beskrivelse, kode, global, forespurte, opprettet, slettet`
+const integrasjonKolonner = `id, fiks_org, autorisert_orgnr, navn, beskrivelse, kode, global, forespurte, opprettet, slettet, tags, versjon`
 
 func insertIntegrasjon(ctx context.Context, q store.Queryer, i Integrasjon) error {
-	global := 0
-	if i.Global {
-		global = 1
-	}
-	_, err := q.ExecContext(ctx, `INSERT INTO integrasjoner (`+integrasjonKolonner+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,0)`,
-		i.ID, i.FiksOrgID, i.AutorisertOrgnr, i.Navn, i.Beskrivelse, i.Kode, global, liste(i.ForespurtePrivilegier), store.Micros(i.Opprettet))
+	_, err := q.ExecContext(ctx, `INSERT INTO integrasjoner (`+integrasjonKolonner+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,0,$10,$11)`,
+		i.ID, i.FiksOrgID, i.AutorisertOrgnr, i.Navn, i.Beskrivelse, i.Kode, heltall(i.Global), liste(i.ForespurtePrivilegier),
+		store.Micros(i.Opprettet), liste(i.Tags), i.Versjon)
 	return err
+}
+
+// oppdaterIntegrasjon writes what can change, if it is still of the version before.
+func oppdaterIntegrasjon(ctx context.Context, q store.Queryer, i Integrasjon) (bool, error) {
+	return rowsAffected(q.ExecContext(ctx, `UPDATE integrasjoner SET fiks_org = $2, autorisert_orgnr = $3, navn = $4, beskrivelse = $5,
+		kode = $6, global = $7, forespurte = $8, tags = $9, versjon = $10 WHERE id = $1 AND versjon = $10 - 1 AND slettet = 0`,
+		i.ID, i.FiksOrgID, i.AutorisertOrgnr, i.Navn, i.Beskrivelse, i.Kode, heltall(i.Global), liste(i.ForespurtePrivilegier), liste(i.Tags), i.Versjon))
 }
 
 func enIntegrasjon(ctx context.Context, q store.Queryer, id string) (Integrasjon, error) {
@@ -209,9 +220,13 @@ func selectIntegrasjoner(ctx context.Context, q store.Queryer, where string, arg
 	for rows.Next() {
 		var i Integrasjon
 		var global, opprettet, slettet int64
-		var forespurte string
-		if err := rows.Scan(&i.ID, &i.FiksOrgID, &i.AutorisertOrgnr, &i.Navn, &i.Beskrivelse, &i.Kode, &global, &forespurte, &opprettet, &slettet); err != nil {
+		var forespurte, tags string
+		if err := rows.Scan(&i.ID, &i.FiksOrgID, &i.AutorisertOrgnr, &i.Navn, &i.Beskrivelse, &i.Kode, &global, &forespurte, &opprettet, &slettet,
+			&tags, &i.Versjon); err != nil {
 			return nil, fmt.Errorf("reading integrasjoner: %w", err)
+		}
+		if i.Tags, err = lesListe(tags); err != nil {
+			return nil, err
 		}
 		if i.ForespurtePrivilegier, err = lesListe(forespurte); err != nil {
 			return nil, err
@@ -223,13 +238,14 @@ func selectIntegrasjoner(ctx context.Context, q store.Queryer, where string, arg
 }
 
 func slettIntegrasjon(ctx context.Context, q store.Queryer, id string, now time.Time) error {
-	if _, err := q.ExecContext(ctx, `UPDATE integrasjoner SET slettet = $2 WHERE id = $1`, id, store.Micros(now)); err != nil {
+	if _, err := q.ExecContext(ctx, `UPDATE integrasjoner SET slettet = $2, versjon = versjon + 1 WHERE id = $1`, id, store.Micros(now)); err != nil {
 		return err
 	}
 	for _, sql := range []string{
 		`DELETE FROM integrasjon_passord WHERE integrasjon = $1`,
 		`DELETE FROM tilganger WHERE aktor = $1`,
 		`DELETE FROM type_tilganger WHERE aktor = $1`,
+		`DELETE FROM integrasjon_ressurser WHERE integrasjon = $1`,
 	} {
 		if _, err := q.ExecContext(ctx, sql, id); err != nil {
 			return err
@@ -249,8 +265,11 @@ func byttPassord(ctx context.Context, q store.Queryer, integrasjonID, digest str
 		integrasjonID, store.Micros(now.Add(overlapp))); err != nil {
 		return err
 	}
-	_, err = q.ExecContext(ctx, `INSERT INTO integrasjon_passord (integrasjon, digest, opprettet, gyldig_til) VALUES ($1,$2,$3,0)`,
-		integrasjonID, digest, store.Micros(now))
+	if _, err := q.ExecContext(ctx, `INSERT INTO integrasjon_passord (integrasjon, digest, opprettet, gyldig_til) VALUES ($1,$2,$3,0)`,
+		integrasjonID, digest, store.Micros(now)); err != nil {
+		return err
+	}
+	_, err = q.ExecContext(ctx, `UPDATE integrasjoner SET versjon = versjon + 1 WHERE id = $1`, integrasjonID)
 	return err
 }
 
