@@ -118,6 +118,9 @@ func (k *Kanal) sendVedlegg(ctx context.Context, r *rad, l levering.Levering, f 
 			if fil, err = k.lastOpp(ctx, *r, nr, v, fil, kjent); err != nil {
 				return nil, err
 			}
+			if fil.LastetOpp { // the virus scan begins now, however long it took to get here
+				r.Ventet, r.VentFra = 0, k.Klokke.Now()
+			}
 		}
 		rader[nr] = fil
 	}
