@@ -182,14 +182,14 @@ func (k *kjoring) avbrutteStarter(nr, antall int, innen time.Duration) error {
 	return nil
 }
 
-// frø gives the random numbers of one part of one life.
-func (k *kjoring) frø(nr, del int) *rand.Rand {
+// tilfeldig gives the random numbers of one part of one life.
+func (k *kjoring) tilfeldig(nr, del int) *rand.Rand {
 	return rand.New(rand.NewPCG(k.fro, uint64(nr)<<8+uint64(del)))
 }
 
 // mottakere starts all receivers; slutt waits for them when ctx has ended.
 func (k *kjoring) mottakere(ctx context.Context, l *liv, nr int, snill bool) (slutt func(), err error) {
-	ferdig, err := startFagsystem(ctx, l, k.frø(nr, 0), snill)
+	ferdig, err := startFagsystem(ctx, l, k.tilfeldig(nr, 0), snill)
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +200,12 @@ func (k *kjoring) mottakere(ctx context.Context, l *liv, nr int, snill bool) (sl
 			return nil, err
 		}
 		wg.Go(func() {
-			if err := l.hentPost(ctx, mottaker, k.frø(nr, 100+n), snill); err != nil {
+			if err := l.hentPost(ctx, mottaker, k.tilfeldig(nr, 100+n), snill); err != nil {
 				l.h.feil("life %d: the mottakersystem of %s: %v", nr, kommune, err)
 			}
 		})
 	}
-	wg.Go(func() { (&postgang{l, k.frø(nr, 102), snill, map[string]bool{}}).gaa(ctx) })
+	wg.Go(func() { (&postgang{l, k.tilfeldig(nr, 102), snill, map[string]bool{}}).gaa(ctx) })
 	return func() { wg.Wait(); ferdig() }, nil
 }
 
@@ -233,7 +233,7 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 	var wg sync.WaitGroup
 	stopp := make(chan struct{})
 	for n := range k.sendere {
-		rng := k.frø(nr, n+1)
+		rng := k.tilfeldig(nr, n+1)
 		wg.Go(func() { l.sender(lastCtx, rng, stopp) })
 	}
 	vent := func(til <-chan struct{}, lengst time.Duration) {

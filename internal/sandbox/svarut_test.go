@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"knutepunkt/client"
 	"knutepunkt/cms"
@@ -42,6 +43,7 @@ func TestDemoensBrev(t *testing.T) {
 type iSvarUt struct {
 	ID, Tilstand, Kanal, Status string
 	Alarm                       bool
+	Frist                       *time.Time
 	Hendelser                   []struct{ Tekst string }
 }
 
@@ -266,14 +268,19 @@ func TestPrintenUtenMappe(t *testing.T) {
 	if err := os.Rename(mappe, mappe+"-borte"); err != nil {
 		t.Fatal(err)
 	}
-	k.fram(t, "240h")
+	k.fram(t, "24h30m")
+	s := k.svarutSpor(t, id)
+	if s.Status != "VARSLET" || s.Frist == nil {
+		t.Fatalf("after a day: %+v", s)
+	}
+	k.fram(t, (s.Frist.Sub(k.klokke(t)) + time.Minute).String())
 	if jobber := k.printet(t); len(jobber) != 0 {
 		t.Errorf("without a folder: %+v", jobber)
 	}
 	if err := os.Rename(mappe+"-borte", mappe); err != nil {
 		t.Fatal(err)
 	}
-	k.fram(t, "24h")
+	k.fram(t, "2m")
 	if jobber := k.printet(t); len(jobber) != 1 || jobber[0].Status != "KLAR" || k.svarutSpor(t, id).Status != "SENDT_PRINT" {
 		t.Errorf("with the folder back: %+v", jobber)
 	}
