@@ -56,7 +56,7 @@ func openPlatform(dir string) (p *platform, closeIt func() error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	blobs := blob.NewStore(db, ring, k, files)
+	blobs := blob.NewStore(db, ring, k, files, nil)
 	engine := jobs.New(db, k, nil)
 	org := organisasjon.New(db, ring, k, audit.NewService(db, ring, k))
 	s, err := fiksio.New(ctx, fiksio.Deps{DB: db, Klokke: k, Ring: ring, Blobs: blobs, Jobs: engine, Organisasjon: org,

@@ -53,6 +53,7 @@ type Store struct {
 	ring    *keys.Ring
 	k       klokke.Klokke
 	backend Backend
+	seg     *Segments // nil: there are none
 
 	mu      sync.Mutex
 	writing map[string]bool // ids that Sweep must leave alone: not yet committed or discarded
@@ -64,9 +65,10 @@ type Store struct {
 	deleting  chan struct{} // bounds concurrent removals
 }
 
-// NewStore makes a store over the database and a backend for large blobs.
-func NewStore(db *store.DB, ring *keys.Ring, k klokke.Klokke, backend Backend) *Store {
-	return &Store{db: db, ring: ring, k: k, backend: backend,
+// NewStore makes a store over the database, a backend for large blobs, and segments
+// for those between; without them (nil) these are kept in the database.
+func NewStore(db *store.DB, ring *keys.Ring, k klokke.Klokke, backend Backend, seg *Segments) *Store {
+	return &Store{db: db, ring: ring, k: k, backend: backend, seg: seg,
 		writing: map[string]bool{}, deleting: make(chan struct{}, 4)}
 }
 
