@@ -1,7 +1,8 @@
 // Package blob stores content encrypted at rest under a key of its own per
-// blob, which is wrapped by the key ring: small blobs in the database (one
-// commit, one fsync), larger ones as files, written and synced before the
-// commit that refers to them.
+// blob, which is wrapped by the key ring: small blobs in the database,
+// middle-sized ones one after another in segment files, large ones as files of
+// their own. What a row refers to is written and synced before the commit of the
+// row; commits that come together share the sync of a segment.
 //
 // Content is encrypted in the DARE 2.0 format (packages of 64 KiB, AES-256-GCM),
 // so that reading can begin anywhere and damage anywhere is found. No hash of

@@ -29,10 +29,11 @@ type Segments struct {
 	max   int64                // segmentMax; tests have less
 	fsync func(*os.File) error // (*os.File).Sync; tests make it fail
 
-	mu   sync.Mutex
-	last int64              // the highest number that is taken
-	open *segment           // where the next content goes; nil: into a new one
-	busy map[int64]*segment // by number: the open one, and those with content that waits for its commit
+	mu     sync.Mutex
+	last   int64              // the highest number that is taken
+	open   *segment           // where the next content goes; nil: into a new one
+	busy   map[int64]*segment // by number: the open one, and those with content that waits for its commit
+	closed bool
 }
 
 // segment is a file that is written to, or has content that is not committed.
@@ -66,8 +67,10 @@ func OpenSegments(dir string) (*Segments, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("blob: opening segments: %w", err)
 	}
-	if err := syncFolder(filepath.Dir(dir)); err != nil {
-		return nil, fmt.Errorf("blob: opening segments: %w", err)
+	for _, above := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
+		if err := syncFolder(above); err != nil {
+			return nil, fmt.Errorf("blob: opening segments: %w", err)
+		}
 	}
 	s := &Segments{dir: dir, max: segmentMax, fsync: (*os.File).Sync, busy: map[int64]*segment{}}
 	all, err := s.list()
@@ -84,7 +87,7 @@ func OpenSegments(dir string) (*Segments, error) {
 func (s *Segments) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open = nil
+	s.open, s.closed = nil, true
 	var errs []error
 	for _, g := range s.busy {
 		errs = append(errs, g.file.Close()) // a sync that runs ends first
@@ -145,6 +148,9 @@ func (s *Segments) reserve(n int64) (plass, error) {
 
 // begin makes a new segment, durably. (mu is held.)
 func (s *Segments) begin() error {
+	if s.closed {
+		return errors.New("the segments are closed")
+	}
 	s.last++ // also when it fails: a number is used once
 	file, err := os.OpenFile(s.path(s.last), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -244,7 +250,7 @@ func (s *Segments) idle() ([]int64, error) {
 	defer s.mu.Unlock()
 	idle := all[:0]
 	for _, nr := range all {
-		if s.busy[nr] == nil && nr <= s.last {
+		if s.busy[nr] == nil {
 			idle = append(idle, nr)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// inlineMax is how many encrypted bytes are kept in the row; beyond that the
-// content goes to the backend.
+// inlineMax is how many encrypted bytes are kept in the row or, from segmentMin,
+// in a segment; beyond that the content goes to the backend.
 const inlineMax = 256 << 10
 
 // keptMax is how many bytes of small blobs wait in memory for their commits, in
@@ -59,7 +59,7 @@ type Writer struct {
 	buf    *bytes.Buffer  // encrypted content as long as it is small; nil when it is given back
 	spill  *io.PipeWriter // to the backend's Put, once it is large
 	put    chan error     // its result
-	seg    plass          // where the content is in a segment, until the end; without a segment it is not
+	seg    plass          // where the content is in a segment, until Commit or Discard; the zero value: it is not
 	size   int64
 	err    error // the first failure; nothing works after it
 	closed bool
@@ -139,8 +139,8 @@ func (w *Writer) toBackend() {
 	}()
 }
 
-// Close ends the content and makes a large blob durable. It does not make the
-// blob visible: that is Commit.
+// Close ends the content and writes what does not go into the row. It does not make
+// the blob visible: that is Commit.
 func (w *Writer) Close() error {
 	if w.closed || w.err != nil {
 		return w.err
@@ -199,7 +199,8 @@ func (w *Writer) Open(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	return w.s.plain(ctx, c, offset)
 }
 
-// Commit writes the blob's row in tx; the blob exists when tx commits.
+// Commit writes the blob's row in tx; the blob exists when tx commits, and its
+// content is durable then.
 func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 	if w.err != nil {
 		return w.err
