@@ -383,7 +383,7 @@ func TestSweepSegments(t *testing.T) {
 		}
 	}
 	if n := b.files(); n != 3 {
-		t.Errorf("%d segments: what was moved is kept for a day", n)
+		t.Errorf("%d segments: what was moved is kept until the next sweep", n)
 	}
 	b.sweep(1)
 	check()
