@@ -56,7 +56,11 @@ func openPlatform(dir string) (p *platform, closeIt func() error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	blobs := blob.NewStore(db, ring, k, files)
+	segments, err := blob.OpenSegments(filepath.Join(dir, "blobs", "segmenter"))
+	if err != nil {
+		return nil, nil, err
+	}
+	blobs := blob.NewStore(db, ring, k, files, segments)
 	engine := jobs.New(db, k, nil)
 	org := organisasjon.New(db, ring, k, audit.NewService(db, ring, k))
 	s, err := fiksio.New(ctx, fiksio.Deps{DB: db, Klokke: k, Ring: ring, Blobs: blobs, Jobs: engine, Organisasjon: org,

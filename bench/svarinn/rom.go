@@ -92,7 +92,7 @@ func apne(ctx context.Context, dir, baseURL string) (*rom, error) {
 		return nil, err
 	}
 	log := slog.New(slog.DiscardHandler)
-	r := &rom{db: db, blobs: blob.NewStore(db, ring, k, filer), roller: svarinn.Rolletabell{DB: db, Ring: ring}}
+	r := &rom{db: db, blobs: blob.NewStore(db, ring, k, filer, nil), roller: svarinn.Rolletabell{DB: db, Ring: ring}}
 	motor := jobs.New(db, k, log)
 	post := mail.NewService(db, ring, k, motor, mail.NyListe(db, ring), "Knutepunkt <ikke-svar@knutepunkt.test>")
 	revisjon := audit.NewService(db, ring, k)

@@ -105,6 +105,8 @@ type App struct {
 	Digisos       *digisos.Service
 	Portal        *portal.Portal
 
+	segmenter *blob.Segments // of Blobs
+
 	ruter   []auth.Route
 	handler http.Handler
 	server  *http.Server
@@ -171,7 +173,10 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the blob folder: %w", err)
 	}
-	a.Blobs = blob.NewStore(a.DB, a.Ring, k, filer)
+	if a.segmenter, err = blob.OpenSegments(filepath.Join(cfg.Dir, "blobs", "segmenter")); err != nil {
+		return fmt.Errorf("opening the blob folder: %w", err)
+	}
+	a.Blobs = blob.NewStore(a.DB, a.Ring, k, filer, a.segmenter)
 	a.Jobs = jobs.New(a.DB, k, log)
 	a.Transport = cfg.Epost(a.DB, a.Ring)
 	a.Mail = mail.NewService(a.DB, a.Ring, k, a.Jobs, a.Transport, cfg.EpostFra)

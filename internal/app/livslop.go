@@ -72,6 +72,7 @@ func (a *App) Stop(ctx context.Context) error {
 	legg("serving", a.gruppe.Wait())
 	a.Blobs.Wait()
 	legg("closing the database", a.DB.Close())
+	legg("closing the segments of blobs", a.segmenter.Close())
 	return errors.Join(feilene...)
 }
 

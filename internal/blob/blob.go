@@ -1,7 +1,8 @@
 // Package blob stores content encrypted at rest under a key of its own per
-// blob, which is wrapped by the key ring: small blobs in the database (one
-// commit, one fsync), larger ones as files, written and synced before the
-// commit that refers to them.
+// blob, which is wrapped by the key ring: small blobs in the database,
+// middle-sized ones one after another in segment files, large ones as files of
+// their own. What a row refers to is written and synced before the commit of the
+// row; commits that come together share the sync of a segment.
 //
 // Content is encrypted in the DARE 2.0 format (packages of 64 KiB, AES-256-GCM),
 // so that reading can begin anywhere and damage anywhere is found. No hash of
@@ -53,6 +54,7 @@ type Store struct {
 	ring    *keys.Ring
 	k       klokke.Klokke
 	backend Backend
+	seg     *Segments // nil: there are none
 
 	mu      sync.Mutex
 	writing map[string]bool // ids that Sweep must leave alone: not yet committed or discarded
@@ -64,9 +66,10 @@ type Store struct {
 	deleting  chan struct{} // bounds concurrent removals
 }
 
-// NewStore makes a store over the database and a backend for large blobs.
-func NewStore(db *store.DB, ring *keys.Ring, k klokke.Klokke, backend Backend) *Store {
-	return &Store{db: db, ring: ring, k: k, backend: backend,
+// NewStore makes a store over the database, a backend for large blobs, and segments
+// for those between; without them (nil) these are kept in the database.
+func NewStore(db *store.DB, ring *keys.Ring, k klokke.Klokke, backend Backend, seg *Segments) *Store {
+	return &Store{db: db, ring: ring, k: k, backend: backend, seg: seg,
 		writing: map[string]bool{}, deleting: make(chan struct{}, 4)}
 }
 

@@ -39,6 +39,16 @@ func openFiles(t testing.TB, dir string) blob.Backend {
 	return b
 }
 
+func openSegments(t testing.TB, dir string) *blob.Segments {
+	t.Helper()
+	s, err := blob.OpenSegments(filepath.Join(dir, "blobs", "segmenter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
 func openStore(t testing.TB, dir string) (*store.DB, *blob.Store) {
 	t.Helper()
 	db := openDB(t, dir)
@@ -49,7 +59,7 @@ func openStore(t testing.TB, dir string) (*store.DB, *blob.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := blob.NewStore(db, ring, klokke.System{}, openFiles(t, dir))
+	s := blob.NewStore(db, ring, klokke.System{}, openFiles(t, dir), openSegments(t, dir))
 	t.Cleanup(s.Wait)
 	return db, s
 }
@@ -61,8 +71,17 @@ func TestFiles(t *testing.T) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	blobtest.RunStore(t, func(t *testing.T) *store.DB { return openDB(t, t.TempDir()) },
-		func(t *testing.T) blob.Backend { return openFiles(t, t.TempDir()) })
+	db := func(t *testing.T) *store.DB { return openDB(t, t.TempDir()) }
+	files := func(t *testing.T) blob.Backend { return openFiles(t, t.TempDir()) }
+	for name, segments := range map[string]func(*testing.T) *blob.Segments{
+		"in rows and files":           nil,
+		"in rows, segments and files": func(t *testing.T) *blob.Segments { return openSegments(t, t.TempDir()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			blobtest.RunStore(t, db, files, segments)
+		})
+	}
 }
 
 func TestFilesTakesOnlyUUIDs(t *testing.T) {
@@ -111,7 +130,7 @@ func TestNothingReadable(t *testing.T) {
 	dir := t.TempDir()
 	db, s := openStore(t, dir)
 	const marker = "Ola Nordmann 29820399118"
-	for _, n := range []int{1, 10_000, 100_000} { // in the row, and as a file
+	for _, n := range []int{1, 4_000, 100_000} { // in the row, in a segment, and as a file
 		w := s.Create(t.Context())
 		defer w.Discard()
 		if _, err := io.WriteString(w, strings.Repeat(marker, n)); err != nil {
@@ -130,7 +149,7 @@ func TestNothingReadable(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := look(t, dir, marker); n < 3 {
+	if n := look(t, dir, marker); n < 4 {
 		t.Errorf("looked into %d files only", n)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// inlineMax is how many encrypted bytes are kept in the row; beyond that the
-// content goes to the backend.
+// inlineMax is how many encrypted bytes are kept in the row or, from segmentMin,
+// in a segment; beyond that the content goes to the backend.
 const inlineMax = 256 << 10
 
 // keptMax is how many bytes of small blobs wait in memory for their commits, in
@@ -39,6 +39,9 @@ func dareConfig(key []byte, first uint32) sio.Config {
 		CipherSuites: []byte{sio.AES_256_GCM}, Key: key, SequenceNumber: first}
 }
 
+// kodet is the size of the encrypted form.
+func kodet(size int64) int64 { return size + (size+pakkeKlar-1)/pakkeKlar*(pakkeKodet-pakkeKlar) }
+
 // keyContext binds a blob's key to its id and size, so that neither can be exchanged.
 func keyContext(id string, size int64) string {
 	return "blob.key:" + id + ":" + strconv.FormatInt(size, 10)
@@ -56,6 +59,7 @@ type Writer struct {
 	buf    *bytes.Buffer  // encrypted content as long as it is small; nil when it is given back
 	spill  *io.PipeWriter // to the backend's Put, once it is large
 	put    chan error     // its result
+	seg    plass          // where the content is in a segment, until Commit or Discard; the zero value: it is not
 	size   int64
 	err    error // the first failure; nothing works after it
 	closed bool
@@ -135,8 +139,8 @@ func (w *Writer) toBackend() {
 	}()
 }
 
-// Close ends the content and makes a large blob durable. It does not make the
-// blob visible: that is Commit.
+// Close ends the content and writes what does not go into the row. It does not make
+// the blob visible: that is Commit.
 func (w *Writer) Close() error {
 	if w.closed || w.err != nil {
 		return w.err
@@ -144,6 +148,15 @@ func (w *Writer) Close() error {
 	w.closed = true
 	if err := w.enc.Close(); err != nil {
 		w.err = fmt.Errorf("blob: writing: %w", err)
+		return w.err
+	}
+	if w.spill == nil && w.s.seg != nil && w.buf.Len() >= segmentMin {
+		var err error
+		w.seg, err = w.s.seg.append(w.buf.Bytes())
+		w.giveBack()
+		if err != nil {
+			w.err = fmt.Errorf("blob: storing: %w", err)
+		}
 		return w.err
 	}
 	if w.spill == nil && !w.s.mayKeep(w) {
@@ -171,11 +184,13 @@ func (w *Writer) Open(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	if w.err != nil {
 		return nil, w.err
 	}
-	if !w.closed || w.spill == nil && w.buf == nil {
+	if !w.closed || w.spill == nil && w.buf == nil && w.seg.segment == nil {
 		return nil, errors.New("blob: Open outside Close and Commit")
 	}
 	c := content{id: w.id, key: w.key, size: w.size}
-	if w.spill == nil {
+	if w.seg.segment != nil {
+		c.segment, c.pos = w.seg.nr, w.seg.pos
+	} else if w.spill == nil {
 		c.inline = w.buf.Bytes()
 		if c.inline == nil {
 			c.inline = []byte{}
@@ -184,7 +199,8 @@ func (w *Writer) Open(ctx context.Context, offset int64) (io.ReadCloser, error) 
 	return w.s.plain(ctx, c, offset)
 }
 
-// Commit writes the blob's row in tx; the blob exists when tx commits.
+// Commit writes the blob's row in tx; the blob exists when tx commits, and its
+// content is durable then.
 func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 	if w.err != nil {
 		return w.err
@@ -196,15 +212,19 @@ func (w *Writer) Commit(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return fmt.Errorf("blob: %w", err)
 	}
-	var inline any
-	if w.spill == nil {
+	var inline, segment, pos any
+	if w.seg.segment != nil {
+		segment, pos = w.seg.nr, w.seg.pos
+		tx.BeforeCommit(w.s.seg.sync(w.seg))
+	} else if w.spill == nil {
 		inline = w.buf.Bytes()
 		if w.buf.Len() == 0 {
 			inline = []byte{} // not null, which would mean a file
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO blobs (id, size, wrapped_key, inline, created) VALUES ($1, $2, $3, $4, $5)`,
-		w.id, w.size, wrapped, inline, store.Micros(w.s.k.Now())); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO blobs (id, size, wrapped_key, inline, created, segment, pos)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		w.id, w.size, wrapped, inline, store.Micros(w.s.k.Now()), segment, pos); err != nil {
 		return fmt.Errorf("blob: storing: %w", err)
 	}
 	tx.OnCommit(func() {
@@ -233,6 +253,10 @@ func (s *Store) mayKeep(w *Writer) bool {
 func (s *Store) ended(w *Writer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if w.seg.segment != nil {
+		s.seg.release(w.seg)
+		w.seg = plass{}
+	}
 	delete(s.writing, w.id)
 	s.kept -= w.kept
 	w.kept = 0

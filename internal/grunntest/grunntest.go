@@ -75,7 +75,10 @@ func Aapne(t testing.TB, dir string, k *klokke.Manuell, rooms ...store.Migration
 	}
 	files, err := blob.Files(filepath.Join(dir, "blobs"))
 	must(err)
-	g.Blobs = blob.NewStore(g.DB, g.Ring, k, files)
+	segmenter, err := blob.OpenSegments(filepath.Join(dir, "blobs", "segmenter"))
+	must(err)
+	t.Cleanup(func() { _ = segmenter.Close() })
+	g.Blobs = blob.NewStore(g.DB, g.Ring, k, files, segmenter)
 	t.Cleanup(g.Blobs.Wait)
 	g.Jobs = jobs.New(g.DB, k, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	g.Epost = mail.NyListe(g.DB, g.Ring)

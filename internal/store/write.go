@@ -201,6 +201,13 @@ func (db *DB) commit(batch []*request) {
 		db.rollback()
 		return
 	}
+	for _, r := range written {
+		if err := r.tx.runBefore(); err != nil {
+			db.rollback()
+			lost(fmt.Errorf("store: before the commit: %w", err), nil)
+			return
+		}
+	}
 	if err := db.exec("COMMIT"); err != nil {
 		db.rollback()
 		lost(fmt.Errorf("store: commit: %w", err), nil)
@@ -244,9 +251,10 @@ func (db *DB) rollback() { _ = db.exec("ROLLBACK") }
 
 // Tx is one caller's part of a transaction.
 type Tx struct {
-	db    *DB
-	over  bool // fn has returned: the transaction is no longer the caller's
-	hooks []func()
+	db     *DB
+	over   bool // fn has returned: the transaction is no longer the caller's
+	before []func() error
+	hooks  []func()
 }
 
 func (tx *Tx) run(fn func(*Tx) error) (err error) {
@@ -257,6 +265,20 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 		}
 	}()
 	return fn(tx)
+}
+
+func (tx *Tx) runBefore() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: panic before a commit: %v\n%s", p, debug.Stack())
+		}
+	}()
+	for _, fn := range tx.before {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (tx *Tx) runHooks() (panicked any) {
@@ -312,6 +334,12 @@ func (tx *Tx) QueryRowContext(_ context.Context, query string, args ...any) *sql
 	}
 	return st.QueryRowContext(context.Background(), args...)
 }
+
+// BeforeCommit registers fn to run after all functions that share the commit, and
+// before it: it waits until what the transaction refers to outside the database is
+// durable. When it fails, nothing of the commit is written, and every caller in it
+// gets the error. It is not called when the caller's own function fails.
+func (tx *Tx) BeforeCommit(fn func() error) { tx.before = append(tx.before, fn) }
 
 // OnCommit registers fn to run after the commit is durable, in the order of
 // registration (and of commits: hooks of an earlier transaction run before

@@ -215,8 +215,9 @@ func testParallel(t *testing.T, b blob.Backend) {
 	}
 }
 
-// RunStore runs the suite of the store over a backend.
-func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testing.T) blob.Backend) {
+// RunStore runs the suite of the store over a backend, and over segments beside it
+// unless they are nil.
+func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testing.T) blob.Backend, segments func(t *testing.T) *blob.Segments) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"content of any size comes back, from any offset": testSizes,
 		"64 MiB pass through":                             testLarge,
@@ -243,7 +244,10 @@ func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testin
 			if b.ring, err = keys.OpenRing(t.Context(), b.db, b.k, make([]byte, keys.MasterSize)); err != nil {
 				t.Fatal(err)
 			}
-			b.s = blob.NewStore(b.db, b.ring, b.k, b.backend)
+			if segments != nil {
+				b.segments = segments(t)
+			}
+			b.s = blob.NewStore(b.db, b.ring, b.k, b.backend, b.segments)
 			t.Cleanup(b.s.Wait)
 			test(t, b)
 		})
@@ -251,12 +255,13 @@ func RunStore(t *testing.T, db func(t *testing.T) *store.DB, open func(t *testin
 }
 
 type bench struct {
-	t       *testing.T
-	db      *store.DB
-	ring    *keys.Ring
-	k       *klokke.Manuell
-	backend *counting
-	s       *blob.Store
+	t        *testing.T
+	db       *store.DB
+	ring     *keys.Ring
+	k        *klokke.Manuell
+	backend  *counting
+	segments *blob.Segments // nil: none
+	s        *blob.Store
 }
 
 func testReadBack(t *testing.T, b *bench) {
@@ -449,7 +454,7 @@ func testLarge(t *testing.T, b *bench) {
 }
 
 func testNotCommitted(t *testing.T, b *bench) {
-	for _, n := range []int{10, 1 << 20} {
+	for _, n := range []int{10, 100_000, 1 << 20} {
 		w := b.write(random(n))
 		if _, err := b.s.Open(t.Context(), w.ID(), 0); !errors.Is(err, blob.ErrIkkeFunnet) {
 			t.Errorf("%d bytes: got %v", n, err)
@@ -479,7 +484,7 @@ func testNotCommitted(t *testing.T, b *bench) {
 
 func testRollback(t *testing.T, b *bench) {
 	no := errors.New("no")
-	for _, n := range []int{10, 1 << 20} {
+	for _, n := range []int{10, 100_000, 1 << 20} {
 		w := b.write(random(n))
 		if err := b.db.Write(t.Context(), func(tx *store.Tx) error {
 			return errors.Join(w.Commit(t.Context(), tx), no)
@@ -497,7 +502,7 @@ func testRollback(t *testing.T, b *bench) {
 }
 
 func testDiscard(t *testing.T, b *bench) {
-	for _, n := range []int{0, 10, 300_000, 3 << 20} {
+	for _, n := range []int{0, 10, 100_000, 300_000, 3 << 20} {
 		w := b.s.Create(t.Context()) // in the middle
 		if _, err := w.Write(random(n)); err != nil {
 			t.Fatal(err)
@@ -543,18 +548,18 @@ func testBackendFails(t *testing.T, b *bench) {
 }
 
 func testDelete(t *testing.T, b *bench) {
-	small, large := b.store(random(10)), b.store(random(1<<20))
+	small, middle, large := b.store(random(10)), b.store(random(100_000)), b.store(random(1<<20))
 	no := errors.New("no")
 	del := func(end error) error {
 		return b.db.Write(t.Context(), func(tx *store.Tx) error {
-			return errors.Join(b.s.Delete(t.Context(), tx, small), b.s.Delete(t.Context(), tx, large), b.s.Delete(t.Context(), tx, uuid.NewString()), end)
+			return errors.Join(b.s.Delete(t.Context(), tx, small), b.s.Delete(t.Context(), tx, middle), b.s.Delete(t.Context(), tx, large), b.s.Delete(t.Context(), tx, uuid.NewString()), end)
 		})
 	}
 	if err := del(no); !errors.Is(err, no) {
 		t.Fatal(err)
 	}
 	b.s.Wait()
-	for _, id := range []string{small, large} {
+	for _, id := range []string{small, middle, large} {
 		if _, err := b.read(id, 0); err != nil {
 			t.Errorf("after a failed transaction: %v", err)
 		}
@@ -563,7 +568,7 @@ func testDelete(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	b.s.Wait()
-	for _, id := range []string{small, large} {
+	for _, id := range []string{small, middle, large} {
 		if _, err := b.read(id, 0); !errors.Is(err, blob.ErrIkkeFunnet) {
 			t.Errorf("after the commit: got %v", err)
 		}
@@ -693,10 +698,13 @@ func testNotThere(t *testing.T, b *bench) {
 
 // testMany: small blobs that wait for their commit take 64 MiB together, not more.
 func testMany(t *testing.T, b *bench) {
-	content := random(200 << 10)
+	content, count := random(200<<10), 500
+	if b.segments != nil { // those lie in a segment: it is the smaller ones that wait
+		content, count = random(15<<10), 4500
+	}
 	for _, end := range []string{"discard", "commit"} {
 		var ws []*blob.Writer
-		for range 500 {
+		for range count {
 			ws = append(ws, b.write(content))
 		}
 		before := len(b.names())
@@ -719,7 +727,7 @@ func testMany(t *testing.T, b *bench) {
 			w.Discard()
 		}
 		if end == "commit" {
-			for _, w := range []*blob.Writer{ws[0], ws[499]} {
+			for _, w := range []*blob.Writer{ws[0], ws[count-1]} {
 				if got, err := b.read(w.ID(), 0); err != nil || !bytes.Equal(got, content) {
 					t.Errorf("%d bytes came back, %v", len(got), err)
 				}
@@ -736,11 +744,13 @@ func testMany(t *testing.T, b *bench) {
 }
 
 func testRotation(t *testing.T, b *bench) {
-	id := b.store(random(1000))
+	ids := []string{b.store(random(1000)), b.store(random(100_000)), b.store(random(1 << 20))}
 	if err := b.ring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.read(id, 0); err != nil {
-		t.Error(err)
+	for _, id := range ids {
+		if _, err := b.read(id, 0); err != nil {
+			t.Error(err)
+		}
 	}
 }

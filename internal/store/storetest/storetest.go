@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"a panic is an error and writes nothing":       testPanic,
 		"a failed statement can be overcome in fn":     testGoOn,
 		"unique and other violations are told apart":   testUnique,
+		"what a commit waits for comes before it":      testBefore,
 		"hooks run in order, before Write returns":     testHooks,
 		"a panic in a hook reaches its caller":         testHookPanic,
 		"hooks of many writers run in commit order":    testHookOrder,
@@ -276,6 +277,63 @@ func testHooks(t *testing.T, db *store.DB) {
 	}
 	if got != nil {
 		t.Errorf("hooks of failed transactions ran: %v", got)
+	}
+}
+
+func testBefore(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	var got []string
+	write := func(id string, before func() error, end error) error {
+		return db.Write(ctx, func(tx *store.Tx) error {
+			tx.BeforeCommit(func() error { got = append(got, id, fmt.Sprint(count(t, db.Read()))); return nil })
+			tx.BeforeCommit(before)
+			tx.OnCommit(func() { got = append(got, "committed") })
+			return errors.Join(put(ctx, id)(tx), end)
+		})
+	}
+	no := errors.New("no")
+	if err := write("fails", func() error { return no }, nil); !errors.Is(err, no) {
+		t.Errorf("got %v", err)
+	}
+	if err := write("panics", func() error { panic("five") }, nil); err == nil || !strings.Contains(err.Error(), "five") {
+		t.Errorf("got %v", err)
+	}
+	if err := write("not called", func() error { return nil }, no); !errors.Is(err, no) {
+		t.Errorf("got %v", err)
+	}
+	if err := write("goes well", func() error { return nil }, nil); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"fails", "0", "panics", "0", "goes well", "0", "committed"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+
+	// One of many that share a commit: who is told that it went well has its row.
+	var ready, all sync.WaitGroup
+	var failed atomic.Int32
+	const many = 100
+	ready.Add(many)
+	for i := range many {
+		all.Go(func() {
+			ready.Done()
+			err := db.Write(ctx, func(tx *store.Tx) error {
+				ready.Wait()
+				if i == many/2 {
+					tx.BeforeCommit(func() error { return no })
+				}
+				return put(ctx, fmt.Sprint(i))(tx)
+			})
+			if err != nil {
+				failed.Add(1)
+			}
+			if err != nil && !errors.Is(err, no) || i == many/2 && err == nil {
+				t.Errorf("number %d: got %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := count(t, db.Read()); n != 1+many-int(failed.Load()) {
+		t.Errorf("%d rows, and %d of %d failed", n-1, failed.Load(), many)
 	}
 }
 
