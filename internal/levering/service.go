@@ -246,16 +246,9 @@ func (s *Service) varsle(ctx context.Context, tx *store.Tx, l Levering) error {
 // with the reason, and tells the contacts once; the wait goes on. False when the
 // channel does not have it (any more). Idempotent for one and the same reason.
 func (s *Service) SlaaAlarm(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn string) (bool, error) {
-	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
-	if err != nil || id == "" {
+	l, ok, err := iHende(ctx, tx, kanal, leveranseID)
+	if err != nil || !ok {
 		return false, err
-	}
-	l, err := hent(ctx, tx, id)
-	if err != nil {
-		return false, err
-	}
-	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
-		return false, nil
 	}
 	return true, s.alarm(ctx, tx, &l, grunn)
 }
@@ -375,19 +368,23 @@ func (s *Service) Avvist(ctx context.Context, tx *store.Tx, kanal, leveranseID, 
 
 // feilet gives the levering as it was before.
 func (s *Service) feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID string, t Tilstand, grunn string) (Levering, bool, error) {
-	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
-	if err != nil || id == "" {
-		return Levering{}, false, err
-	}
-	l, err := hent(ctx, tx, id)
-	if err != nil {
+	l, ok, err := iHende(ctx, tx, kanal, leveranseID)
+	if err != nil || !ok {
 		return l, false, err
-	}
-	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
-		return l, false, nil
 	}
 	naa := l
 	return l, true, s.videre(ctx, tx, &naa, t, kanal, grunn)
+}
+
+// iHende finds the levering that the channel has in hand under that id; false when
+// there is none (any more).
+func iHende(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (l Levering, ok bool, err error) {
+	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	if err != nil || id == "" {
+		return l, false, err
+	}
+	l, err = hent(ctx, tx, id)
+	return l, err == nil && l.Tilstand == Sendt && l.LeveranseID == leveranseID, err
 }
 
 // Hent finds a levering with its history, oldest first; feil.IkkeFunnet.
@@ -405,7 +402,7 @@ func (s *Service) ForKilde(ctx context.Context, q store.Queryer, kilde, kildeID 
 	return les(q.QueryRowContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE kilde = $1 AND kilde_id = $2`, kilde, kildeID))
 }
 
-// Alarmer lists the leveringer for which no channel is left, oldest first, at most antall.
+// Alarmer lists the leveringer that need a person, oldest first, at most antall.
 func (s *Service) Alarmer(ctx context.Context, antall int) ([]Levering, error) {
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE alarm = 1 ORDER BY opprettet LIMIT $1`, antall)
 	if err != nil {
@@ -505,16 +502,9 @@ func (s *Service) StoppTx(ctx context.Context, tx *store.Tx, id, av, grunn strin
 // hand: it is closed here as well, and nothing more is tried. grunn says so and
 // names nobody. False when the levering is not waiting for that channel (any more).
 func (s *Service) Lukket(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn string) (bool, error) {
-	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
-	if err != nil || id == "" {
+	l, ok, err := iHende(ctx, tx, kanal, leveranseID)
+	if err != nil || !ok {
 		return false, err
-	}
-	l, err := hent(ctx, tx, id)
-	if err != nil {
-		return false, err
-	}
-	if l.Tilstand != Sendt || l.LeveranseID != leveranseID {
-		return false, nil
 	}
 	l.Grunn = grunn
 	return true, s.ferdig(ctx, tx, &l, Stoppet, kanal, grunn)
