@@ -76,7 +76,7 @@ type Levering struct {
 	LeveranseID       string
 	Frist             time.Time // when the present wait ends; zero at an end state
 	NesteSteg         string    // in words: what happens at Frist
-	Alarm             bool      // no channel is left: registered contacts have been told
+	Alarm             bool      // it needs a person: no channel is left, or one is stuck; the contacts have been told
 	Grunn             string    // why the last channel failed
 	Opprettet, Endret time.Time
 }

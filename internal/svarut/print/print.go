@@ -56,7 +56,7 @@ type Jobb struct {
 	SHA256        string      // of the PDF in clear, hex; "" before it is made
 	Kvittering    *Kvittering // the last one; nil before
 	BestiltAv     string      // who had it printed anew; "" for the first
-	Jobbfil, PDF  string      // names of its files with the transport, while they are there
+	Jobbfil, PDF  string      // names of its files with the transport; whether they are there, Tilstand tells
 
 	leveringID string
 	nr         int
