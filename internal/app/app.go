@@ -32,6 +32,7 @@ import (
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut"
 	"knutepunkt/internal/svarut/altinn"
@@ -104,6 +105,7 @@ type App struct {
 	AMQP          *amqp.Listener
 	Digisos       *digisos.Service
 	Portal        *portal.Portal
+	Forvaltning   *forvaltning.Forvaltning
 
 	segmenter *blob.Segments // of Blobs
 
@@ -207,12 +209,11 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		return fmt.Errorf("building Digisos: %w", err)
 	}
 	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
-	a.Portal, err = portal.New(portal.Deps{
-		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos,
-	}, cfg.Portal)
+	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs}, cfg.Portal, forvaltning.Del())
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
 	}
+	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()
@@ -291,6 +292,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
 	a.ruter = append(a.ruter, a.Portal.Routes()...)
+	a.ruter = append(a.ruter, a.Forvaltning.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {

@@ -1,4 +1,4 @@
-package portal
+package forvaltning
 
 import (
 	"net/http"
@@ -9,6 +9,7 @@ import (
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 )
 
 // seOver is the last page of the wizard.
@@ -17,16 +18,16 @@ const seOver = "se-over"
 // veiviser is what the pages of the wizard have in common.
 type veiviser struct {
 	org    organisasjon.Organisasjon
-	t      tolk
+	t      portal.Tolk
 	fnr    string
 	alle   []steg
-	utkast utkast
+	utkast portal.Utkast
 	har    bool // there is a draft
 	base   string
 }
 
 // veiviser reads it; ferdig when Digisos has been set up already.
-func (p *Portal) veiviser(r *http.Request) (v veiviser, ferdig bool, err error) {
+func (p *Forvaltning) veiviser(r *http.Request) (v veiviser, ferdig bool, err error) {
 	v.fnr = auth.From(r.Context()).Fnr
 	if v.org, v.t, err = p.kommune(r); err != nil {
 		return v, false, err
@@ -46,7 +47,7 @@ func (p *Portal) veiviser(r *http.Request) (v veiviser, ferdig bool, err error) 
 	if v.alle, err = p.digisosSteg(r, v.t, v.org.ID, ""); err != nil {
 		return v, false, err
 	}
-	v.utkast, v.har, err = p.utkast(r.Context(), v.fnr, utkastDigisos, v.org.ID)
+	v.utkast, v.har, err = p.Utkast(r.Context(), v.fnr, utkastDigisos, v.org.ID)
 	if !v.har && err == nil {
 		v.utkast.Felt = url.Values{"ansvarlig": {v.org.Navn}}
 	}
@@ -55,22 +56,22 @@ func (p *Portal) veiviser(r *http.Request) (v veiviser, ferdig bool, err error) 
 
 // holder tells whether a step has been answered, and the answers hold still.
 func (v veiviser) holder(s steg) bool {
-	return slices.Contains(v.utkast.Ferdig, s.navn) && len(lesSkjema(v.t, s.felt, v.utkast.Felt, true).Feil) == 0
+	return slices.Contains(v.utkast.Ferdig, s.navn) && len(portal.LesSkjema(v.t, s.felt, v.utkast.Felt, true).Feil) == 0
 }
 
-func (v veiviser) stegliste(her string) stegliste {
-	l := stegliste{Merke: v.t("veiviser.steg")}
+func (v veiviser) stegliste(her string) portal.Stegliste {
+	l := portal.Stegliste{Merke: v.t("veiviser.steg")}
 	for i, s := range v.alle {
 		if s.navn == her {
 			l.Nr = i + 1
 		}
-		pkt := stegpunkt{Tekst: v.t(s.tittel), Ferdig: v.holder(s), Her: s.navn == her}
+		pkt := portal.Stegpunkt{Tekst: v.t(s.tittel), Ferdig: v.holder(s), Her: s.navn == her}
 		if pkt.Ferdig {
 			pkt.URL = v.base + s.navn
 		}
 		l.Steg = append(l.Steg, pkt)
 	}
-	siste := stegpunkt{Tekst: v.t("veiviser.seover"), Her: her == seOver}
+	siste := portal.Stegpunkt{Tekst: v.t("veiviser.seover"), Her: her == seOver}
 	if v.neste() == seOver {
 		siste.URL = v.base + seOver
 	}
@@ -92,13 +93,13 @@ func (v veiviser) neste() string {
 }
 
 // visSteg shows a step, or the review.
-func (p *Portal) visSteg(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visSteg(w http.ResponseWriter, r *http.Request) error {
 	v, ferdig, err := p.veiviser(r)
 	if err != nil {
 		return err
 	}
 	if ferdig {
-		return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
+		return portal.Videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
 	}
 	if r.PathValue("steg") == seOver {
 		return p.visSeOver(w, r, v, http.StatusOK, nil)
@@ -107,7 +108,7 @@ func (p *Portal) visSteg(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	felt, err := p.gjenopprettet(r)
+	felt, err := p.Gjenopprettet(r)
 	if err != nil {
 		return err
 	}
@@ -115,41 +116,41 @@ func (p *Portal) visSteg(w http.ResponseWriter, r *http.Request) error {
 	if !gjenopprettet {
 		felt = v.utkast.Felt
 	}
-	return p.visVeivisersteg(w, r, v, i, http.StatusOK, lesSkjema(v.t, v.alle[i].felt, felt, false), gjenopprettet)
+	return p.visVeivisersteg(w, r, v, i, http.StatusOK, portal.LesSkjema(v.t, v.alle[i].felt, felt, false), gjenopprettet)
 }
 
-func (p *Portal) visVeivisersteg(w http.ResponseWriter, r *http.Request, v veiviser, i, status int, s skjema, gjenopprettet bool) error {
+func (p *Forvaltning) visVeivisersteg(w http.ResponseWriter, r *http.Request, v veiviser, i, status int, s portal.Skjema, gjenopprettet bool) error {
 	st := v.alle[i]
 	forrige := ""
 	if i > 0 {
 		forrige = v.base + v.alle[i-1].navn
 	}
-	return p.vis(w, r, status, "steg", side{Tittel: v.t(st.tittel), Org: &v.org, Aktiv: "tjenester", Feil: s.Feil,
+	return p.visOrg(w, r, status, "steg", orgside{Tittel: v.t(st.tittel), Org: &v.org, Aktiv: "tjenester", Feil: s.Feil,
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Tittel": v.t(st.tittel), "Om": v.t(st.om), "Skjema": s, "Stegliste": v.stegliste(st.navn), "Forrige": forrige,
-			"Har": v.har, "Endret": v.utkast.endret, "Slettes": v.utkast.endret.Add(Utkasttid), "Gjenopprettet": gjenopprettet,
+			"Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid), "Gjenopprettet": gjenopprettet,
 			"Senere": "/forvaltning/" + v.org.ID + "/digisos",
 		}})
 }
 
-func (p *Portal) visSeOver(w http.ResponseWriter, r *http.Request, v veiviser, status int, feilene []lenke) error {
-	var grupper []gruppe
+func (p *Forvaltning) visSeOver(w http.ResponseWriter, r *http.Request, v veiviser, status int, feilene []portal.Lenke) error {
+	var grupper []portal.Gruppe
 	for _, s := range v.alle {
 		grupper = append(grupper, svarene(v.t, s, v.utkast.Felt, v.base+s.navn))
 		if !v.holder(s) && status == http.StatusOK {
-			return videre(w, r, v.base+v.neste())
+			return portal.Videre(w, r, v.base+v.neste())
 		}
 	}
-	return p.vis(w, r, status, "seover", side{Tittel: v.t("veiviser.seover"), Org: &v.org, Aktiv: "tjenester", Feil: feilene,
+	return p.visOrg(w, r, status, "seover", orgside{Tittel: v.t("veiviser.seover"), Org: &v.org, Aktiv: "tjenester", Feil: feilene,
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Grupper": grupper, "Stegliste": v.stegliste(seOver), "Forrige": v.base + v.alle[len(v.alle)-1].navn,
-			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Har": v.har, "Endret": v.utkast.endret, "Slettes": v.utkast.endret.Add(Utkasttid),
+			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid),
 		}})
 }
 
 // lagreSteg keeps the answers of a step, also those that do not hold, and goes
 // on; or it ends the wizard.
-func (p *Portal) lagreSteg(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) lagreSteg(w http.ResponseWriter, r *http.Request) error {
 	v, ferdig, err := p.veiviser(r)
 	if err != nil {
 		return err
@@ -157,14 +158,14 @@ func (p *Portal) lagreSteg(w http.ResponseWriter, r *http.Request) error {
 	if ferdig {
 		return p.alleredeSattOpp(w, r, v)
 	}
-	if err := p.glemSkjema(r); err != nil {
+	if err := p.GlemSkjema(r); err != nil {
 		return err
 	}
 	if r.PostForm.Get("handling") == "slett" {
-		if err := p.slettUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID); err != nil {
+		if err := p.SlettUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID); err != nil {
 			return err
 		}
-		return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos?slettet=1")
+		return portal.Videre(w, r, "/forvaltning/"+v.org.ID+"/digisos?slettet=1")
 	}
 	if r.PathValue("steg") == seOver {
 		return p.fullfor(w, r, v)
@@ -175,61 +176,61 @@ func (p *Portal) lagreSteg(w http.ResponseWriter, r *http.Request) error {
 	}
 	st := v.alle[i]
 	for _, d := range st.felt {
-		v.utkast.Felt.Del(d.navn)
+		v.utkast.Felt.Del(d.Navn)
 	}
-	for navn, verdier := range rens(st.felt, r.PostForm) {
+	for navn, verdier := range portal.Rens(st.felt, r.PostForm) {
 		v.utkast.Felt[navn] = verdier
 	}
-	s := lesSkjema(v.t, st.felt, v.utkast.Felt, true)
+	s := portal.LesSkjema(v.t, st.felt, v.utkast.Felt, true)
 	v.utkast.Ferdig = slices.DeleteFunc(v.utkast.Ferdig, func(n string) bool { return n == st.navn })
 	if len(s.Feil) == 0 {
 		v.utkast.Ferdig = append(v.utkast.Ferdig, st.navn)
 	}
-	if err := p.lagreUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID, v.utkast); err != nil {
+	if err := p.LagreUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID, v.utkast); err != nil {
 		return err
 	}
-	v.har, v.utkast.endret = true, p.Klokke.Now()
+	v.har, v.utkast.Endret = true, p.Klokke.Now()
 	switch {
 	case len(s.Feil) > 0:
 		return p.visVeivisersteg(w, r, v, i, http.StatusUnprocessableEntity, s, false)
 	case r.PostForm.Get("handling") == "senere":
-		return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
+		return portal.Videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
 	}
-	return videre(w, r, v.base+v.neste())
+	return portal.Videre(w, r, v.base+v.neste())
 }
 
 // fullfor makes the configuration of the draft.
-func (p *Portal) fullfor(w http.ResponseWriter, r *http.Request, v veiviser) error {
+func (p *Forvaltning) fullfor(w http.ResponseWriter, r *http.Request, v veiviser) error {
 	if neste := v.neste(); neste != seOver {
-		return videre(w, r, v.base+neste)
+		return portal.Videre(w, r, v.base+neste)
 	}
 	err := p.Digisos.OpprettKonfigurasjon(r.Context(), v.org.ID, fraFelt(digisos.KommuneKonfigurasjon{}, v.utkast.Felt))
 	if feil.Er(err, feil.Ugyldig) {
 		if _, errK := p.Digisos.Konfigurasjon(r.Context(), v.org.ID); errK == nil {
 			return p.alleredeSattOpp(w, r, v) // meanwhile
 		}
-		noter(r, err)
-		return p.visSeOver(w, r, v, http.StatusUnprocessableEntity, []lenke{{Tekst: v.t("veiviser.avvist")}})
+		portal.Noter(r, err)
+		return p.visSeOver(w, r, v, http.StatusUnprocessableEntity, []portal.Lenke{{Tekst: v.t("veiviser.avvist")}})
 	} else if err != nil {
 		return err
 	}
-	if err := p.slettUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID); err != nil {
+	if err := p.SlettUtkast(r.Context(), v.fnr, utkastDigisos, v.org.ID); err != nil {
 		return err
 	}
-	return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos/ferdig")
+	return portal.Videre(w, r, "/forvaltning/"+v.org.ID+"/digisos/ferdig")
 }
 
 // alleredeSattOpp answers whoever sends a step of the wizard after somebody has
 // finished one. Pressing the last button twice is no conflict.
-func (p *Portal) alleredeSattOpp(w http.ResponseWriter, r *http.Request, v veiviser) error {
-	_, har, err := p.utkast(r.Context(), v.fnr, utkastDigisos, v.org.ID)
+func (p *Forvaltning) alleredeSattOpp(w http.ResponseWriter, r *http.Request, v veiviser) error {
+	_, har, err := p.Utkast(r.Context(), v.fnr, utkastDigisos, v.org.ID)
 	if err != nil {
 		return err
 	}
 	if !har {
-		return videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
+		return portal.Videre(w, r, "/forvaltning/"+v.org.ID+"/digisos")
 	}
-	return p.vis(w, r, http.StatusConflict, "konflikt", side{Tittel: v.t("konflikt.tittel"), Org: &v.org, Aktiv: "tjenester",
+	return p.visOrg(w, r, http.StatusConflict, "konflikt", orgside{Tittel: v.t("konflikt.tittel"), Org: &v.org, Aktiv: "tjenester",
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Tekst": v.t("veiviser.konflikt"), "URL": "/forvaltning/" + v.org.ID + "/digisos", "Lenke": v.t("ferdig.oversikt"),
 		}})

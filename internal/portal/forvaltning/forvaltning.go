@@ -1,42 +1,59 @@
-package portal
+// Package forvaltning is the pages where an organisation's administrators set up
+// its services, on the base that all portals share.
+package forvaltning
 
 import (
+	"embed"
 	"net/http"
 
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 	"knutepunkt/internal/store"
 )
 
-// hjem is the start page.
-func (p *Portal) hjem(w http.ResponseWriter, r *http.Request) error {
-	return p.vis(w, r, http.StatusOK, "hjem", side{Tittel: p.tolk(r)("hjem.tittel")})
+//go:embed maler/*.html tekster/*/*.json
+var innhold embed.FS
+
+// Del is what these pages bring to the base.
+func Del() portal.Del {
+	return portal.Del{Innhold: innhold, Kort: []portal.Kort{
+		{Tittel: "hjem.forvaltning", Om: "hjem.forvaltning.om", Lenke: "hjem.forvaltning.aapne", URL: "/forvaltning", Innlogging: true}}}
 }
 
-// om tells what the pages keep, and whom to turn to.
-func (p *Portal) om(w http.ResponseWriter, r *http.Request) error {
-	return p.vis(w, r, http.StatusOK, "om", side{Tittel: p.tolk(r)("om.tittel"), Data: p.cfg})
+// Deps are the rooms below that these pages stand on. All are required.
+type Deps struct {
+	Organisasjon *organisasjon.Service
+	FiksIO       *fiksio.Service
+	Digisos      *digisos.Service
 }
 
-func (p *Portal) loggetUt(w http.ResponseWriter, r *http.Request) error {
-	return p.vis(w, r, http.StatusOK, "loggetut", side{Tittel: p.tolk(r)("loggetut.tittel")})
+// Forvaltning is the pages, on their base.
+type Forvaltning struct {
+	*portal.Portal
+	Deps
 }
+
+// New makes the pages. The base must have been made with Del.
+func New(p *portal.Portal, d Deps) *Forvaltning { return &Forvaltning{p, d} }
 
 // velgOrg lists the organisations that the person administers.
-func (p *Portal) velgOrg(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) velgOrg(w http.ResponseWriter, r *http.Request) error {
 	orger, err := p.Organisasjon.OrganisasjonerMed(r.Context(), auth.From(r.Context()).Fnr, auth.Admin)
 	if err != nil {
 		return err
 	}
 	if len(orger) == 1 {
-		return videre(w, r, "/forvaltning/"+orger[0].ID+"/tjenester")
+		return portal.Videre(w, r, "/forvaltning/"+orger[0].ID+"/tjenester")
 	}
-	return p.vis(w, r, http.StatusOK, "velgorg", side{Tittel: p.tolk(r)("velgorg.tittel"), Data: orger})
+	return p.visOrg(w, r, http.StatusOK, "velgorg", orgside{Tittel: p.Tolk(r)("velgorg.tittel"), Data: orger})
 }
 
-func (p *Portal) orgForside(w http.ResponseWriter, r *http.Request) error {
-	return videre(w, r, "/forvaltning/"+r.PathValue("orgId")+"/tjenester")
+func (p *Forvaltning) orgForside(w http.ResponseWriter, r *http.Request) error {
+	return portal.Videre(w, r, "/forvaltning/"+r.PathValue("orgId")+"/tjenester")
 }
 
 // tjeneste is a service as the overview shows it.
@@ -53,7 +70,7 @@ type tjeneste struct {
 
 // tjenester gives the services that this build offers an organisation, those in
 // use first.
-func (p *Portal) tjenester(r *http.Request, t tolk, org organisasjon.Organisasjon) ([]tjeneste, error) {
+func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon.Organisasjon) ([]tjeneste, error) {
 	ctx := r.Context()
 	barn, err := p.Organisasjon.Barn(ctx, org.ID, "")
 	if err != nil {
@@ -108,35 +125,35 @@ func (p *Portal) tjenester(r *http.Request, t tolk, org organisasjon.Organisasjo
 }
 
 // kontorad is a Fiks IO konto in the overview.
-func (p *Portal) kontoTabell(r *http.Request, t tolk, orgID string) (*tabell, error) {
+func (p *Forvaltning) kontoTabell(r *http.Request, t portal.Tolk, orgID string) (*portal.Tabell, error) {
 	kontoer, err := p.FiksIO.Kontoer(r.Context(), orgID)
 	if err != nil || len(kontoer) == 0 {
 		return nil, err
 	}
-	tab := &tabell{Merke: t("konto.tabell"), Kolonner: []string{t("konto.navn"), t("konto.id"), t("konto.konsumenter"), t("konto.venter"), t("konto.status")}}
+	tab := &portal.Tabell{Merke: t("konto.tabell"), Kolonner: []string{t("konto.navn"), t("konto.id"), t("konto.konsumenter"), t("konto.venter"), t("konto.status")}}
 	for _, k := range kontoer {
 		st, err := p.FiksIO.Status(r.Context(), k)
 		if err != nil {
 			return nil, err
 		}
-		status := celle{Tekst: t("konto.ok"), Farge: "success"}
+		status := portal.Celle{Tekst: t("konto.ok"), Farge: "success"}
 		switch {
 		case !st.GyldigMottaker:
-			status = celle{Tekst: t("konto.ikkemottaker"), Farge: "danger"}
+			status = portal.Celle{Tekst: t("konto.ikkemottaker"), Farge: "danger"}
 		case st.AntallKonsumenter == 0:
-			status = celle{Tekst: t("konto.ingen"), Farge: "warning"}
+			status = portal.Celle{Tekst: t("konto.ingen"), Farge: "warning"}
 		}
-		tab.Rader = append(tab.Rader, []celle{{Tekst: k.Navn}, {Tekst: k.ID, Kode: true}, tall(st.AntallKonsumenter), tall(st.AntallUavhentedeMeldinger), status})
+		tab.Rader = append(tab.Rader, []portal.Celle{{Tekst: k.Navn}, {Tekst: k.ID, Kode: true}, portal.Tall(st.AntallKonsumenter), portal.Tall(st.AntallUavhentedeMeldinger), status})
 	}
 	return tab, nil
 }
 
-func (p *Portal) visTjenester(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
 		return err
 	}
-	t := p.tolk(r)
+	t := p.Tolk(r)
 	tj, err := p.tjenester(r, t, org)
 	if err != nil {
 		return err
@@ -151,12 +168,12 @@ func (p *Portal) visTjenester(w http.ResponseWriter, r *http.Request) error {
 			ny = t("tjeneste.tattibruk", "tjeneste", x.Navn)
 		}
 	}
-	return p.vis(w, r, http.StatusOK, "tjenester", side{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
+	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
 		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny}})
 }
 
 // taIBruk takes a service into use that needs no more than that.
-func (p *Portal) taIBruk(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) taIBruk(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
 		return err
@@ -172,5 +189,5 @@ func (p *Portal) taIBruk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return videre(w, r, "/forvaltning/"+org.ID+"/tjenester?ny="+typ)
+	return portal.Videre(w, r, "/forvaltning/"+org.ID+"/tjenester?ny="+typ)
 }

@@ -1,15 +1,15 @@
-package portal
+package forvaltning
 
 import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 )
 
 // utkastDigisos names the wizard's draft.
@@ -20,16 +20,12 @@ type steg struct {
 	navn   string // in the address
 	tittel string // keys of texts
 	om     string
-	felt   []feltdef
-}
-
-func jaNei(t tolk, ja, nei string) []valg {
-	return []valg{{Verdi: "ja", Etikett: t(ja)}, {Verdi: "nei", Etikett: t(nei)}}
+	felt   []portal.Feltdef
 }
 
 // digisosSteg are the steps for an organisation, in order; the review is not
 // among them. naa is the Fiks IO konto that is in use now, or "".
-func (p *Portal) digisosSteg(r *http.Request, t tolk, orgID, naa string) ([]steg, error) {
+func (p *Forvaltning) digisosSteg(r *http.Request, t portal.Tolk, orgID, naa string) ([]steg, error) {
 	kanaler, err := p.kanaler(r, t, orgID, naa)
 	if err != nil {
 		return nil, err
@@ -37,32 +33,32 @@ func (p *Portal) digisosSteg(r *http.Request, t tolk, orgID, naa string) ([]steg
 	return stegFor(t, kanaler), nil
 }
 
-func stegFor(t tolk, kanaler []valg) []steg {
+func stegFor(t portal.Tolk, kanaler []portal.Valg) []steg {
 	kanalOm := "digisos.kanal.om"
 	if len(kanaler) == 1 {
 		kanalOm = "digisos.kanal.ingen"
 	}
 	return []steg{
-		{"kanal", "digisos.kanal", kanalOm, []feltdef{
-			{navn: "kanal", etikett: "digisos.kanal.valg", slag: "valg", valg: kanaler, mangler: "digisos.kanal.mangler"}}},
-		{"svarinn", "digisos.svarinn", "digisos.svarinn.om", []feltdef{
-			{navn: "navn", etikett: "digisos.svarinn.navn", hjelp: "digisos.svarinn.navn.hjelp", maks: 100, bredde: "middels", mangler: "digisos.svarinn.navn.mangler"},
-			{navn: "orgnr", etikett: "digisos.svarinn.orgnr", hjelp: "digisos.svarinn.orgnr.hjelp", inndata: "numeric", bredde: "kort", mangler: "skjema.orgnr.mangler", sjekk: sjekkOrgnr},
-			{navn: "adresse1", etikett: "digisos.svarinn.adresse1", maks: 254, bredde: "middels", valgfri: true},
-			{navn: "adresse2", etikett: "digisos.svarinn.adresse2", maks: 254, bredde: "middels", valgfri: true},
-			{navn: "postnr", etikett: "digisos.svarinn.postnr", inndata: "numeric", bredde: "kort", mangler: "digisos.svarinn.postnr.mangler", sjekk: sjekkPostnummer},
-			{navn: "poststed", etikett: "digisos.svarinn.poststed", maks: 100, bredde: "middels", mangler: "digisos.svarinn.poststed.mangler"}}},
-		{"behandlingsansvarlig", "digisos.ansvarlig", "digisos.ansvarlig.om", []feltdef{
-			{navn: "ansvarlig", etikett: "digisos.ansvarlig.navn", hjelp: "digisos.ansvarlig.hjelp", maks: 100, bredde: "middels", mangler: "digisos.ansvarlig.mangler"}}},
-		{"nav-kontaktsenter", "digisos.nks", "digisos.nks.om", []feltdef{
-			{navn: "nks", etikett: "digisos.nks.valg", slag: "valg", valg: jaNei(t, "ja", "nei"), mangler: "digisos.nks.mangler"}}},
-		{"saksoppdateringer", "digisos.oppdatering", "digisos.oppdatering.om", []feltdef{
-			{navn: "oppdateringer", etikett: "digisos.oppdatering.valg", slag: "valg", valg: jaNei(t, "digisos.oppdatering.ja", "digisos.oppdatering.nei"), mangler: "digisos.oppdatering.mangler"}}},
-		{"kontakt", "digisos.kontakt", "digisos.kontakt.om", []feltdef{
-			{navn: "fagansvarlig", etikett: "digisos.kontakt.fag", hjelp: "skjema.epost.hjelp", slag: "langtekst", inndata: "email", mangler: "digisos.kontakt.fag.mangler", sjekk: sjekkEpost},
-			{navn: "teknisk", etikett: "digisos.kontakt.teknisk", hjelp: "skjema.epost.hjelp", slag: "langtekst", inndata: "email", mangler: "digisos.kontakt.teknisk.mangler", sjekk: sjekkEpost}}},
-		{"soknadsmottak", "digisos.mottak", "digisos.mottak.om", []feltdef{
-			{navn: "aktivt", etikett: "digisos.mottak.valg", slag: "valg", valg: jaNei(t, "digisos.mottak.ja", "digisos.mottak.nei"), mangler: "digisos.mottak.mangler"}}},
+		{"kanal", "digisos.kanal", kanalOm, []portal.Feltdef{
+			{Navn: "kanal", Etikett: "digisos.kanal.valg", Slag: "valg", Valg: kanaler, Mangler: "digisos.kanal.mangler"}}},
+		{"svarinn", "digisos.svarinn", "digisos.svarinn.om", []portal.Feltdef{
+			{Navn: "navn", Etikett: "digisos.svarinn.navn", Hjelp: "digisos.svarinn.navn.hjelp", Maks: 100, Bredde: "middels", Mangler: "digisos.svarinn.navn.mangler"},
+			{Navn: "orgnr", Etikett: "digisos.svarinn.orgnr", Hjelp: "digisos.svarinn.orgnr.hjelp", Inndata: "numeric", Bredde: "kort", Mangler: "skjema.orgnr.mangler", Sjekk: portal.SjekkOrgnr},
+			{Navn: "adresse1", Etikett: "digisos.svarinn.adresse1", Maks: 254, Bredde: "middels", Valgfri: true},
+			{Navn: "adresse2", Etikett: "digisos.svarinn.adresse2", Maks: 254, Bredde: "middels", Valgfri: true},
+			{Navn: "postnr", Etikett: "digisos.svarinn.postnr", Inndata: "numeric", Bredde: "kort", Mangler: "digisos.svarinn.postnr.mangler", Sjekk: portal.SjekkPostnummer},
+			{Navn: "poststed", Etikett: "digisos.svarinn.poststed", Maks: 100, Bredde: "middels", Mangler: "digisos.svarinn.poststed.mangler"}}},
+		{"behandlingsansvarlig", "digisos.ansvarlig", "digisos.ansvarlig.om", []portal.Feltdef{
+			{Navn: "ansvarlig", Etikett: "digisos.ansvarlig.navn", Hjelp: "digisos.ansvarlig.hjelp", Maks: 100, Bredde: "middels", Mangler: "digisos.ansvarlig.mangler"}}},
+		{"nav-kontaktsenter", "digisos.nks", "digisos.nks.om", []portal.Feltdef{
+			{Navn: "nks", Etikett: "digisos.nks.valg", Slag: "valg", Valg: portal.JaNei(t, "ja", "nei"), Mangler: "digisos.nks.mangler"}}},
+		{"saksoppdateringer", "digisos.oppdatering", "digisos.oppdatering.om", []portal.Feltdef{
+			{Navn: "oppdateringer", Etikett: "digisos.oppdatering.valg", Slag: "valg", Valg: portal.JaNei(t, "digisos.oppdatering.ja", "digisos.oppdatering.nei"), Mangler: "digisos.oppdatering.mangler"}}},
+		{"kontakt", "digisos.kontakt", "digisos.kontakt.om", []portal.Feltdef{
+			{Navn: "fagansvarlig", Etikett: "digisos.kontakt.fag", Hjelp: "skjema.epost.hjelp", Slag: "langtekst", Inndata: "email", Mangler: "digisos.kontakt.fag.mangler", Sjekk: portal.SjekkEpost},
+			{Navn: "teknisk", Etikett: "digisos.kontakt.teknisk", Hjelp: "skjema.epost.hjelp", Slag: "langtekst", Inndata: "email", Mangler: "digisos.kontakt.teknisk.mangler", Sjekk: portal.SjekkEpost}}},
+		{"soknadsmottak", "digisos.mottak", "digisos.mottak.om", []portal.Feltdef{
+			{Navn: "aktivt", Etikett: "digisos.mottak.valg", Slag: "valg", Valg: portal.JaNei(t, "digisos.mottak.ja", "digisos.mottak.nei"), Mangler: "digisos.mottak.mangler"}}},
 	}
 }
 
@@ -71,25 +67,25 @@ const utenFiksIO = "svarinn"
 
 // kanaler are the ways in which søknader can reach the municipality: each Fiks
 // IO konto that takes them, and SvarInn.
-func (p *Portal) kanaler(r *http.Request, t tolk, orgID, naa string) ([]valg, error) {
+func (p *Forvaltning) kanaler(r *http.Request, t portal.Tolk, orgID, naa string) ([]portal.Valg, error) {
 	kontoer, err := p.FiksIO.Kontoer(r.Context(), orgID)
 	if err != nil {
 		return nil, err
 	}
-	var ut []valg
+	var ut []portal.Valg
 	for _, k := range kontoer {
 		ok, err := p.FiksIO.StotterProtokoll(r.Context(), k.ID, digisos.Protokoll)
 		if err != nil {
 			return nil, err
 		}
 		if ok || k.ID == naa {
-			ut = append(ut, valg{Verdi: k.ID, Etikett: t("digisos.kanal.fiksio"), Hjelp: t("digisos.kanal.fiksio.konto", "konto", k.Navn)})
+			ut = append(ut, portal.Valg{Verdi: k.ID, Etikett: t("digisos.kanal.fiksio"), Hjelp: t("digisos.kanal.fiksio.konto", "konto", k.Navn)})
 		}
 	}
-	if naa != "" && !slices.ContainsFunc(ut, func(v valg) bool { return v.Verdi == naa }) { // another organisation's
-		ut = append(ut, valg{Verdi: naa, Etikett: t("digisos.kanal.fiksio"), Hjelp: t("digisos.kanal.fiksio.konto", "konto", naa)})
+	if naa != "" && !slices.ContainsFunc(ut, func(v portal.Valg) bool { return v.Verdi == naa }) { // another organisation's
+		ut = append(ut, portal.Valg{Verdi: naa, Etikett: t("digisos.kanal.fiksio"), Hjelp: t("digisos.kanal.fiksio.konto", "konto", naa)})
 	}
-	return append(ut, valg{Verdi: utenFiksIO, Etikett: t("digisos.kanal.svarinn"), Hjelp: t("digisos.kanal.svarinn.hjelp")}), nil
+	return append(ut, portal.Valg{Verdi: utenFiksIO, Etikett: t("digisos.kanal.svarinn"), Hjelp: t("digisos.kanal.svarinn.hjelp")}), nil
 }
 
 func finnSteg(alle []steg, navn string) (int, error) {
@@ -118,7 +114,7 @@ func tilFelt(k digisos.KommuneKonfigurasjon) url.Values {
 		"adresse1": k.Postadresse.Adresselinje1, "adresse2": k.Postadresse.Adresselinje2,
 		"postnr": k.Postadresse.Postnummer, "poststed": k.Postadresse.Poststed,
 		"ansvarlig": k.Behandlingsansvarlig, "nks": ja(k.NksTilgang), "oppdateringer": ja(k.StotterOppdateringer),
-		"fagansvarlig": linjer(k.Kontaktpersoner.FagansvarligEpost), "teknisk": linjer(k.Kontaktpersoner.TekniskAnsvarligEpost),
+		"fagansvarlig": portal.Linjer(k.Kontaktpersoner.FagansvarligEpost), "teknisk": portal.Linjer(k.Kontaktpersoner.TekniskAnsvarligEpost),
 		"aktivt": ja(k.Aktivert), "stengtmottak": ja(k.MidlertidigDeaktivertMottak), "stengtoppdateringer": ja(k.MidlertidigDeaktivertOppdateringer),
 	} {
 		v.Set(navn, verdi)
@@ -146,7 +142,7 @@ func fraFelt(k digisos.KommuneKonfigurasjon, v url.Values) digisos.KommuneKonfig
 	}
 	for navn, til := range map[string]*[]string{"fagansvarlig": &k.Kontaktpersoner.FagansvarligEpost, "teknisk": &k.Kontaktpersoner.TekniskAnsvarligEpost} {
 		if v.Has(navn) {
-			*til = adresser(v.Get(navn))
+			*til = portal.Adresser(v.Get(navn))
 		}
 	}
 	if v.Has("kanal") {
@@ -159,36 +155,23 @@ func fraFelt(k digisos.KommuneKonfigurasjon, v url.Values) digisos.KommuneKonfig
 	return k
 }
 
-func linjer(ss []string) string { return strings.Join(ss, "\n") }
-
-// gruppe is the answers of a step, as the review and the overview show them.
-type gruppe struct {
-	Tittel, URL, Endre string
-	Svar               []svar
-}
-
-type svar struct {
-	Navn, Verdi string
-	Mangler     bool
-}
-
 // svarene tells what has been answered in a step.
-func svarene(t tolk, s steg, v url.Values, u string) gruppe {
-	g := gruppe{Tittel: t(s.tittel), URL: u, Endre: t("endre.hva", "hva", t(s.tittel))}
+func svarene(t portal.Tolk, s steg, v url.Values, u string) portal.Gruppe {
+	g := portal.Gruppe{Tittel: t(s.tittel), URL: u, Endre: t("endre.hva", "hva", t(s.tittel))}
 	for _, d := range s.felt {
-		x := svar{Navn: t(d.etikett), Verdi: v.Get(d.navn)}
-		for _, o := range d.valg {
+		x := portal.Svar{Navn: t(d.Etikett), Verdi: v.Get(d.Navn)}
+		for _, o := range d.Valg {
 			if o.Verdi == x.Verdi {
-				if x.Verdi = o.Etikett; d.navn == "kanal" && o.Verdi != utenFiksIO {
+				if x.Verdi = o.Etikett; d.Navn == "kanal" && o.Verdi != utenFiksIO {
 					x.Verdi += "\n" + o.Hjelp
 				}
 				break
 			}
 		}
 		switch {
-		case x.Verdi == "" && d.valgfri:
+		case x.Verdi == "" && d.Valgfri:
 			continue
-		case d.feil(t, v[d.navn]) != "":
+		case d.Feil(t, v[d.Navn]) != "":
 			x.Mangler = true
 		}
 		g.Svar = append(g.Svar, x)
@@ -197,7 +180,7 @@ func svarene(t tolk, s steg, v url.Values, u string) gruppe {
 }
 
 // visDigisos is the overview of what is set up, or what must be in place before.
-func (p *Portal) visDigisos(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visDigisos(w http.ResponseWriter, r *http.Request) error {
 	org, t, err := p.kommune(r)
 	if err != nil {
 		return err
@@ -212,14 +195,14 @@ func (p *Portal) visDigisos(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var grupper []gruppe
+	var grupper []portal.Gruppe
 	for _, s := range alle {
 		grupper = append(grupper, svarene(t, s, tilFelt(k.KommuneKonfigurasjon), "/forvaltning/"+org.ID+"/digisos/endre/"+s.navn))
 	}
-	var varsler []melding
+	var varsler []portal.Melding
 	varsle := func(naar bool, tekst string) {
 		if naar {
-			varsler = append(varsler, melding{Farge: "warning", Tekst: t(tekst)})
+			varsler = append(varsler, portal.Melding{Farge: "warning", Tekst: t(tekst)})
 		}
 	}
 	varsle(!k.Aktivert, "digisos.ikkeaktiv")
@@ -241,7 +224,7 @@ func (p *Portal) visDigisos(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("lagret") != "" {
 		lagret = t("endring.lagret")
 	}
-	return p.vis(w, r, http.StatusOK, "digisos", side{Tittel: t("tjeneste.digisos"), Org: &org, Aktiv: "tjenester",
+	return p.visOrg(w, r, http.StatusOK, "digisos", orgside{Tittel: t("tjeneste.digisos"), Org: &org, Aktiv: "tjenester",
 		Smuler: digisosSmuler(t, org.ID, ""), Data: map[string]any{
 			"Grupper": grupper, "Varsler": varsler, "Faner": digisosFaner(t, org.ID, "oppsett"), "Integrasjoner": fag,
 			"Lagret": lagret, "OrgID": org.ID, "Konto": k.DokumentlagerKontoID,
@@ -250,7 +233,7 @@ func (p *Portal) visDigisos(w http.ResponseWriter, r *http.Request) error {
 
 // kontovarsel is the text of what is wrong with the konto that takes søknader;
 // "" when nothing is.
-func (p *Portal) kontovarsel(r *http.Request, id string) (string, error) {
+func (p *Forvaltning) kontovarsel(r *http.Request, id string) (string, error) {
 	konto, err := p.FiksIO.Konto(r.Context(), id)
 	if feil.Er(err, feil.IkkeFunnet) {
 		return "digisos.konto.ugyldig", nil
@@ -269,7 +252,7 @@ func (p *Portal) kontovarsel(r *http.Request, id string) (string, error) {
 }
 
 // fagsystemer are the integrasjoner that may update Digisos cases.
-func (p *Portal) fagsystemer(r *http.Request, orgID string) ([]lenke, error) {
+func (p *Forvaltning) fagsystemer(r *http.Request, orgID string) ([]portal.Lenke, error) {
 	ressurs, err := p.Organisasjon.TjenesteRessurs(r.Context(), orgID, organisasjon.TypeDigisos)
 	if feil.Er(err, feil.IkkeFunnet) {
 		return nil, nil
@@ -284,10 +267,10 @@ func (p *Portal) fagsystemer(r *http.Request, orgID string) ([]lenke, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ut []lenke
+	var ut []portal.Lenke
 	for _, i := range alle {
 		if slices.ContainsFunc(tilganger, func(x organisasjon.Tilgang) bool { return x.Aktor == i.ID && x.Privilegium == auth.DigisosOppdater }) {
-			ut = append(ut, lenke{i.Navn, "/forvaltning/" + orgID + "/integrasjoner/" + i.ID})
+			ut = append(ut, portal.Lenke{Tekst: i.Navn, URL: "/forvaltning/" + orgID + "/integrasjoner/" + i.ID})
 		}
 	}
 	return ut, nil
@@ -295,49 +278,49 @@ func (p *Portal) fagsystemer(r *http.Request, orgID string) ([]lenke, error) {
 
 // kommune is the municipality of a Digisos page; feil.IkkeFunnet for another
 // kind of organisation.
-func (p *Portal) kommune(r *http.Request) (organisasjon.Organisasjon, tolk, error) {
+func (p *Forvaltning) kommune(r *http.Request) (organisasjon.Organisasjon, portal.Tolk, error) {
 	org, err := p.org(r)
 	if err == nil && org.Kommunenummer == "" {
 		err = feil.Ny(feil.IkkeFunnet, "Siden finnes ikke")
 	}
-	return org, p.tolk(r), err
+	return org, p.Tolk(r), err
 }
 
-func digisosSmuler(t tolk, orgID, her string) []lenke {
-	s := []lenke{{t("meny.tjenester"), "/forvaltning/" + orgID + "/tjenester"}, {t("tjeneste.digisos"), "/forvaltning/" + orgID + "/digisos"}}
+func digisosSmuler(t portal.Tolk, orgID, her string) []portal.Lenke {
+	s := []portal.Lenke{{Tekst: t("meny.tjenester"), URL: "/forvaltning/" + orgID + "/tjenester"}, {Tekst: t("tjeneste.digisos"), URL: "/forvaltning/" + orgID + "/digisos"}}
 	if her == "" {
 		s[1].URL = ""
 		return s
 	}
-	return append(s, lenke{Tekst: her})
+	return append(s, portal.Lenke{Tekst: her})
 }
 
-func digisosFaner(t tolk, orgID, valgt string) faner {
+func digisosFaner(t portal.Tolk, orgID, valgt string) portal.Faner {
 	u := "/forvaltning/" + orgID + "/digisos"
-	return faner{Merke: t("tjeneste.digisos"), Faner: []fane{
-		{t("tjeneste.oppsett"), u, valgt == "oppsett"}, {t("stenging.tittel"), u + "/stenging", valgt == "stenging"}}}
+	return portal.Faner{Merke: t("tjeneste.digisos"), Faner: []portal.Fane{
+		{Tekst: t("tjeneste.oppsett"), URL: u, Valgt: valgt == "oppsett"}, {Tekst: t("stenging.tittel"), URL: u + "/stenging", Valgt: valgt == "stenging"}}}
 }
 
 // visForutsetninger is the page before the wizard.
-func (p *Portal) visForutsetninger(w http.ResponseWriter, r *http.Request, t tolk, org organisasjon.Organisasjon) error {
+func (p *Forvaltning) visForutsetninger(w http.ResponseWriter, r *http.Request, t portal.Tolk, org organisasjon.Organisasjon) error {
 	_, err := p.Organisasjon.TjenesteRessurs(r.Context(), org.ID, organisasjon.TypeDokumentlager)
 	if err != nil && !feil.Er(err, feil.IkkeFunnet) {
 		return err
 	}
 	dokumentlager := err == nil
-	u, har, err := p.utkast(r.Context(), auth.From(r.Context()).Fnr, utkastDigisos, org.ID)
+	u, har, err := p.Utkast(r.Context(), auth.From(r.Context()).Fnr, utkastDigisos, org.ID)
 	if err != nil {
 		return err
 	}
-	return p.vis(w, r, http.StatusOK, "forutsetninger", side{Tittel: t("tjeneste.digisos"), Org: &org, Aktiv: "tjenester",
+	return p.visOrg(w, r, http.StatusOK, "forutsetninger", orgside{Tittel: t("tjeneste.digisos"), Org: &org, Aktiv: "tjenester",
 		Smuler: digisosSmuler(t, org.ID, ""), Data: map[string]any{
-			"OrgID": org.ID, "Dokumentlager": dokumentlager, "Utkast": har, "Endret": u.endret, "Slettes": u.endret.Add(Utkasttid),
+			"OrgID": org.ID, "Dokumentlager": dokumentlager, "Utkast": har, "Endret": u.Endret, "Slettes": u.Endret.Add(portal.Utkasttid),
 			"Slettet": r.URL.Query().Get("slettet") != "",
 		}})
 }
 
 // digisosFerdig is the receipt of the wizard.
-func (p *Portal) digisosFerdig(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) digisosFerdig(w http.ResponseWriter, r *http.Request) error {
 	org, t, err := p.kommune(r)
 	if err != nil {
 		return err
@@ -346,14 +329,14 @@ func (p *Portal) digisosFerdig(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	kv := kvittering{Tittel: t("ferdig.tittel"), Tekst: t("ferdig.aktiv")}
+	kv := portal.Kvittering{Tittel: t("ferdig.tittel"), Tekst: t("ferdig.aktiv")}
 	if !k.Aktivert {
 		kv.Tekst = t("ferdig.ikkeaktiv")
 	}
 	if k.StotterOppdateringer {
-		kv.Videre = append(kv.Videre, lenke{t("ferdig.integrasjon"), "/forvaltning/" + org.ID + "/integrasjoner/ny"}, lenke{Tekst: t("ferdig.maskinporten")})
+		kv.Videre = append(kv.Videre, portal.Lenke{Tekst: t("ferdig.integrasjon"), URL: "/forvaltning/" + org.ID + "/integrasjoner/ny"}, portal.Lenke{Tekst: t("ferdig.maskinporten")})
 	}
-	kv.Videre = append(kv.Videre, lenke{t("ferdig.oversikt"), "/forvaltning/" + org.ID + "/digisos"})
-	return p.vis(w, r, http.StatusOK, "kvittering", side{Tittel: t("ferdig.tittel"), Org: &org, Aktiv: "tjenester",
+	kv.Videre = append(kv.Videre, portal.Lenke{Tekst: t("ferdig.oversikt"), URL: "/forvaltning/" + org.ID + "/digisos"})
+	return p.visOrg(w, r, http.StatusOK, "kvittering", orgside{Tittel: t("ferdig.tittel"), Org: &org, Aktiv: "tjenester",
 		Smuler: digisosSmuler(t, org.ID, t("ferdig.smule")), Data: kv})
 }

@@ -1,10 +1,11 @@
-package portal
+package portaltest
 
 import (
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"knutepunkt/internal/portal"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,9 +27,9 @@ import (
 //go:embed testdata/axe/axe.min.js
 var axe string
 
-// chromium starts a browser for the test; without one the test is skipped,
+// Chromium starts a browser for the test; without one the test is skipped,
 // unless peers are demanded.
-func chromium(t *testing.T) context.Context {
+func Chromium(t *testing.T) context.Context {
 	t.Helper()
 	sti, err := exec.LookPath("chromium")
 	if err != nil {
@@ -51,39 +52,39 @@ func chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// vindu is a tab of the browser on the pages. It gathers what went wrong in it.
-type vindu struct {
-	t    *testing.T
+// Vindu is a tab of the browser on the pages. It gathers what went wrong in it.
+type Vindu struct {
+	T    *testing.T
 	ctx  context.Context
 	base string
 
-	utenSkript bool
+	UtenSkript bool
 
 	mu     sync.Mutex
 	klager []string
 }
 
-// husMedNett serves the pages on a real address.
-func husMedNett(t *testing.T) *hus {
+// HusMedNett serves the pages on a real address.
+func HusMedNett(t *testing.T) *Hus {
 	t.Helper()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	h := husPaa(t, "http://"+ln.Addr().String())
+	Must(t, err)
+	h := HusPaa(t, "http://"+ln.Addr().String())
 	srv := httptest.NewUnstartedServer(h.router)
-	must(t, srv.Listener.Close())
+	Must(t, srv.Listener.Close())
 	srv.Listener = ln
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return h
 }
 
-// nyttVindu opens a tab of its own cookies where fnr is logged in ("": nobody).
-func (h *hus) nyttVindu(ctx context.Context, t *testing.T, fnr string) *vindu {
+// NyttVindu opens a tab of its own cookies where fnr is logged in ("": nobody).
+func (h *Hus) NyttVindu(ctx context.Context, t *testing.T, fnr string) *Vindu {
 	t.Helper()
 	ctx, stopp := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stopp)
-	f := &vindu{t: t, ctx: ctx, base: h.base}
-	f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error { // as if the window were in front
+	f := &Vindu{T: t, ctx: ctx, base: h.Base}
+	f.Kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error { // as if the window were in front
 		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 		return err
 	}))
@@ -107,90 +108,90 @@ func (h *hus) nyttVindu(ctx context.Context, t *testing.T, fnr string) *vindu {
 			if err != nil {
 				return
 			}
-			if u := e.Request.URL; !strings.HasPrefix(u, h.base+"/") && !strings.HasPrefix(u, "data:") {
+			if u := e.Request.URL; !strings.HasPrefix(u, h.Base+"/") && !strings.HasPrefix(u, "data:") {
 				f.klag("a request to " + u)
 			}
 		}
 	}()
 	if fnr != "" {
-		f.kjor(chromedp.Navigate(h.base + "/om"))
-		n := h.som(t, fnr)
-		f.kake("sesjon", n.kaker["sesjon"])
+		f.Kjor(chromedp.Navigate(h.Base + "/om"))
+		n := h.Som(t, fnr)
+		f.kake("sesjon", n.Kaker["sesjon"])
 	}
 	return f
 }
 
-func (f *vindu) klag(s string) {
+func (f *Vindu) klag(s string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.klager = append(f.klager, s)
 }
 
-// rolig fails the test when the browser complained of something.
-func (f *vindu) rolig() {
-	f.t.Helper()
+// Rolig fails the test when the browser complained of something.
+func (f *Vindu) Rolig() {
+	f.T.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, k := range f.klager {
-		f.t.Error(k)
+		f.T.Error(k)
 	}
 	f.klager = nil
 }
 
-func (f *vindu) kjor(steg ...chromedp.Action[chromedp.Void]) {
-	f.t.Helper()
+func (f *Vindu) Kjor(steg ...chromedp.Action[chromedp.Void]) {
+	f.T.Helper()
 	if err := chromedp.Do(f.ctx, steg...); err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 }
 
-func (f *vindu) kake(navn, verdi string) {
-	f.t.Helper()
-	f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+func (f *Vindu) kake(navn, verdi string) {
+	f.T.Helper()
+	f.Kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, network.SetCookie, network.SetCookieParams{Name: navn, Value: verdi, URL: f.base})
 		return err
 	}))
 }
 
-// gaa opens a page; it must answer 2xx, or the status that is wanted.
-func (f *vindu) gaa(sti string, status ...int64) {
-	f.t.Helper()
+// Gaa opens a page; it must answer 2xx, or the status that is wanted.
+func (f *Vindu) Gaa(sti string, status ...int64) {
+	f.T.Helper()
 	res, err := chromedp.Run(f.ctx, chromedp.NavigateResponse(f.base+sti))
 	if err != nil {
-		f.t.Fatalf("%s: %v", sti, err)
+		f.T.Fatalf("%s: %v", sti, err)
 	}
 	want := int64(http.StatusOK)
 	if len(status) > 0 {
 		want = status[0]
 	}
 	if res.Status != want {
-		f.t.Fatalf("%s: %d, want %d", sti, res.Status, want)
+		f.T.Fatalf("%s: %d, want %d", sti, res.Status, want)
 	}
 }
 
-func js[T any](f *vindu, uttrykk string, valg ...chromedp.EvaluateOption) T {
-	f.t.Helper()
+func JS[T any](f *Vindu, uttrykk string, valg ...chromedp.EvaluateOption) T {
+	f.T.Helper()
 	v, err := chromedp.Run(f.ctx, chromedp.Evaluate[T](uttrykk, valg...))
 	if err != nil {
-		f.t.Fatalf("%s: %v", kort(uttrykk), err)
+		f.T.Fatalf("%s: %v", portal.Avkort(uttrykk), err)
 	}
 	return v
 }
 
 // What axe tries: everything, or what colours alone decide.
 const (
-	alleRegler   = `["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]`
-	fargeregler  = `{type: "rule", values: ["color-contrast", "link-in-text-block"]}`
+	AlleRegler   = `["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]`
+	Fargeregler  = `{type: "rule", values: ["color-contrast", "link-in-text-block"]}`
 	minsteRegler = 10 // that apply to any page of ours
 )
 
-// tilgjengelig runs axe on the page as it stands.
-func (f *vindu) tilgjengelig(navn, regler string) {
-	f.t.Helper()
-	if js[string](f, "typeof axe") == "undefined" {
-		js[any](f, axe+";0")
+// Tilgjengelig runs axe on the page as it stands.
+func (f *Vindu) Tilgjengelig(navn, regler string) {
+	f.T.Helper()
+	if JS[string](f, "typeof axe") == "undefined" {
+		JS[any](f, axe+";0")
 	}
-	funn := js[string](f, `axe.run(document, {runOnly: `+regler+`, resultTypes: ["violations"]})
+	funn := JS[string](f, `axe.run(document, {runOnly: `+regler+`, resultTypes: ["violations"]})
 		.then(r => JSON.stringify({antall: r.passes.length, brudd: r.violations.map(v => ({id: v.id, hjelp: v.help, hvor: v.nodes.map(n => n.html + " " + n.failureSummary)}))}))`,
 		chromedp.EvalAwaitPromise)
 	var r struct {
@@ -200,104 +201,104 @@ func (f *vindu) tilgjengelig(navn, regler string) {
 			Hvor      []string
 		}
 	}
-	must(f.t, json.Unmarshal([]byte(funn), &r))
-	if r.Antall == 0 || regler == alleRegler && r.Antall < minsteRegler {
-		f.t.Errorf("%s: only %d rules were tried", navn, r.Antall)
+	Must(f.T, json.Unmarshal([]byte(funn), &r))
+	if r.Antall == 0 || regler == AlleRegler && r.Antall < minsteRegler {
+		f.T.Errorf("%s: only %d rules were tried", navn, r.Antall)
 	}
 	for _, b := range r.Brudd {
-		f.t.Errorf("%s: %s (%s)\n  %s", navn, b.ID, b.Hjelp, strings.Join(b.Hvor, "\n  "))
+		f.T.Errorf("%s: %s (%s)\n  %s", navn, b.ID, b.Hjelp, strings.Join(b.Hvor, "\n  "))
 	}
 }
 
-// bilde stores what the page looks like, where KNUTEPUNKT_BILDER names a folder.
-func (f *vindu) bilde(navn string) {
-	f.t.Helper()
+// Bilde stores what the page looks like, where KNUTEPUNKT_BILDER names a folder.
+func (f *Vindu) Bilde(navn string) {
+	f.T.Helper()
 	mappe := os.Getenv("KNUTEPUNKT_BILDER")
 	if mappe == "" {
 		return
 	}
 	b, err := chromedp.Run(f.ctx, chromedp.FullScreenshot(100))
-	must(f.t, err)
-	must(f.t, os.WriteFile(filepath.Join(mappe, navn+".png"), b, 0o600))
+	Must(f.T, err)
+	Must(f.T, os.WriteFile(filepath.Join(mappe, navn+".png"), b, 0o600))
 }
 
-func (f *vindu) skjerm(bredde, hoyde int64, mork bool) {
-	f.t.Helper()
+func (f *Vindu) Skjerm(bredde, hoyde int64, mork bool) {
+	f.T.Helper()
 	skjema := "light"
 	if mork {
 		skjema = "dark"
 	}
 	navn := "prefers-color-scheme"
-	f.kjor(chromedp.EmulateViewport(bredde, hoyde), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	f.Kjor(chromedp.EmulateViewport(bredde, hoyde), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: navn, Value: skjema},
 			{Name: "prefers-reduced-motion", Value: "reduce"}}})
 		return err
 	}))
 }
 
-// tast presses keys. Enter is one event, as from a keyboard: in two, what it
+// Tast presses keys. Enter is one event, as from a keyboard: in two, what it
 // leads to could get between, and get the second.
-func (f *vindu) tast(taster string) {
-	f.t.Helper()
+func (f *Vindu) Tast(taster string) {
+	f.T.Helper()
 	if taster != kb.Enter {
-		f.kjor(chromedp.KeyEvent(taster))
+		f.Kjor(chromedp.KeyEvent(taster))
 		return
 	}
 	for _, e := range []input.DispatchKeyEventParams{
 		{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, Text: "\r"},
 		{Type: input.DispatchKeyEventTypeKeyUp, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13},
 	} {
-		f.kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		f.Kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			_, err := chromedp.Call(ctx, input.DispatchKeyEvent, e)
 			return err
 		}))
 	}
 }
 
-// fokus tells what has the focus.
-func (f *vindu) fokus() string {
-	f.t.Helper()
-	return js[string](f, `(e => e.id ? "#" + e.id : e.tagName.toLowerCase() + ":" + e.textContent.trim())(document.activeElement)`)
+// Fokus tells what has the focus.
+func (f *Vindu) Fokus() string {
+	f.T.Helper()
+	return JS[string](f, `(e => e.id ? "#" + e.id : e.tagName.toLowerCase() + ":" + e.textContent.trim())(document.activeElement)`)
 }
 
-// tabTil presses Tab until the element has the focus; each stop must be visible.
-func (f *vindu) tabTil(hva string) {
-	f.t.Helper()
+// TabTil presses Tab until the element has the focus; each stop must be visible.
+func (f *Vindu) TabTil(hva string) {
+	f.T.Helper()
 	for range 60 {
-		f.tast(kb.Tab)
-		if f.fokus() == hva {
-			if !js[bool](f, `(() => {
+		f.Tast(kb.Tab)
+		if f.Fokus() == hva {
+			if !JS[bool](f, `(() => {
 				const e = document.activeElement, vis = x => { const s = getComputedStyle(x); return s.outlineStyle !== "none" && s.outlineWidth !== "0px" || s.boxShadow !== "none" || s.position === "static" && x.className === "ds-skip-link" };
 				return e.matches(":focus-visible") && (vis(e) || vis(e.closest(".ds-field") || e));
 			})()`) {
-				f.t.Errorf("the focus on %s is not to be seen", hva)
+				f.T.Errorf("the focus on %s is not to be seen", hva)
 			}
 			return
 		}
 	}
-	f.t.Fatalf("Tab never came to %s; it is on %s", hva, f.fokus())
+	f.T.Fatalf("Tab never came to %s; it is on %s", hva, f.Fokus())
 }
 
 // tegnet waits until the page has been drawn as it stands: before that a
 // browser drops what is typed.
-func (f *vindu) tegnet() {
-	f.t.Helper()
-	if f.utenSkript {
+func (f *Vindu) tegnet() {
+	f.T.Helper()
+	if f.UtenSkript {
 		return
 	}
 	_, _ = chromedp.Run(f.ctx, chromedp.Evaluate[bool](`new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(true))))`, chromedp.EvalAwaitPromise))
 }
 
-// enterTil presses Enter and waits for the page at sti.
-func (f *vindu) enterTil(sti string) {
-	f.t.Helper()
-	f.tast(kb.Enter)
-	f.venter(sti)
+// EnterTil presses Enter and waits for the page at sti.
+func (f *Vindu) EnterTil(sti string) {
+	f.T.Helper()
+	f.Tast(kb.Enter)
+	f.Venter(sti)
 }
 
-// venter waits until the page at sti has loaded.
-func (f *vindu) venter(sti string) {
-	f.t.Helper()
+// Venter waits until the page at sti has loaded.
+func (f *Vindu) Venter(sti string) {
+	f.T.Helper()
 	frist := time.Now().Add(20 * time.Second)
 	for {
 		her, err := chromedp.Run(f.ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? location.pathname : ""`))
@@ -306,7 +307,38 @@ func (f *vindu) venter(sti string) {
 			return
 		}
 		if time.Now().After(frist) || errors.Is(f.ctx.Err(), context.DeadlineExceeded) {
-			f.t.Fatalf("waiting for %s: at %q, %v", sti, her, err)
+			f.T.Fatalf("waiting for %s: at %q, %v", sti, her, err)
 		}
 	}
+}
+
+// VenterPaa waits until an expression holds in the page.
+func (f *Vindu) VenterPaa(uttrykk string) {
+	f.T.Helper()
+	frist := time.Now().Add(20 * time.Second)
+	for {
+		// The page may be on its way out while it is asked.
+		ja, err := chromedp.Run(f.ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && `+uttrykk))
+		if err == nil && ja {
+			f.tegnet()
+			return
+		}
+		if time.Now().After(frist) {
+			f.T.Fatalf("waiting in vain for %s: %v", uttrykk, err)
+		}
+	}
+}
+
+// Kryss ticks what has the focus.
+func (f *Vindu) Kryss() {
+	f.T.Helper()
+	f.Tast(" ")
+	f.VenterPaa(`document.activeElement.checked`)
+}
+
+// Vent lets the complaints of the issuer's page, which is not ours, go by.
+func (f *Vindu) Vent() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.klager = nil
 }

@@ -1,4 +1,4 @@
-package portal
+package forvaltning
 
 import (
 	"net/http"
@@ -6,20 +6,21 @@ import (
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 )
 
 // endring is a page that changes a part of what is set up.
 type endring struct {
 	org     organisasjon.Organisasjon
-	t       tolk
+	t       portal.Tolk
 	naa     digisos.KommuneKonfigurasjon
 	versjon string
 	steg    steg
-	faner   *faner // where the page is one of them
+	faner   *portal.Faner // where the page is one of them
 }
 
 // enAvStegene is the page for one of the wizard's steps.
-func (p *Portal) enAvStegene(r *http.Request, e *endring) error {
+func (p *Forvaltning) enAvStegene(r *http.Request, e *endring) error {
 	alle, err := p.digisosSteg(r, e.t, e.org.ID, e.naa.FiksIOKontoID)
 	if err != nil {
 		return err
@@ -32,21 +33,21 @@ func (p *Portal) enAvStegene(r *http.Request, e *endring) error {
 }
 
 // stenging is the page where reception is closed for a while.
-func (p *Portal) stenging(_ *http.Request, e *endring) error {
-	valg := func(aapent, stengt string) []valg {
-		return []valg{{Verdi: "nei", Etikett: e.t(aapent)}, {Verdi: "ja", Etikett: e.t(stengt)}}
+func (p *Forvaltning) stenging(_ *http.Request, e *endring) error {
+	valg := func(aapent, stengt string) []portal.Valg {
+		return []portal.Valg{{Verdi: "nei", Etikett: e.t(aapent)}, {Verdi: "ja", Etikett: e.t(stengt)}}
 	}
-	e.steg = steg{"stenging", "stenging.tittel", "stenging.om", []feltdef{
-		{navn: "stengtmottak", etikett: "stenging.mottak", hjelp: "stenging.mottak.hjelp", slag: "valg",
-			valg: valg("stenging.mottak.aapent", "stenging.mottak.stengt"), mangler: "stenging.mottak.mangler"},
-		{navn: "stengtoppdateringer", etikett: "stenging.oppdatering", hjelp: "stenging.oppdatering.hjelp", slag: "valg",
-			valg: valg("stenging.oppdatering.aapent", "stenging.oppdatering.stengt"), mangler: "stenging.oppdatering.mangler"}}}
+	e.steg = steg{"stenging", "stenging.tittel", "stenging.om", []portal.Feltdef{
+		{Navn: "stengtmottak", Etikett: "stenging.mottak", Hjelp: "stenging.mottak.hjelp", Slag: "valg",
+			Valg: valg("stenging.mottak.aapent", "stenging.mottak.stengt"), Mangler: "stenging.mottak.mangler"},
+		{Navn: "stengtoppdateringer", Etikett: "stenging.oppdatering", Hjelp: "stenging.oppdatering.hjelp", Slag: "valg",
+			Valg: valg("stenging.oppdatering.aapent", "stenging.oppdatering.stengt"), Mangler: "stenging.oppdatering.mangler"}}}
 	f := digisosFaner(e.t, e.org.ID, "stenging")
 	e.faner = &f
 	return nil
 }
 
-func (p *Portal) lesEndring(r *http.Request, finn func(*http.Request, *endring) error) (e endring, err error) {
+func (p *Forvaltning) lesEndring(r *http.Request, finn func(*http.Request, *endring) error) (e endring, err error) {
 	if e.org, e.t, err = p.kommune(r); err != nil {
 		return e, err
 	}
@@ -56,56 +57,56 @@ func (p *Portal) lesEndring(r *http.Request, finn func(*http.Request, *endring) 
 	return e, finn(r, &e)
 }
 
-func (p *Portal) visEndring(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visEndring(w http.ResponseWriter, r *http.Request) error {
 	return p.visEndringAv(w, r, p.enAvStegene)
 }
-func (p *Portal) lagreEndring(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) lagreEndring(w http.ResponseWriter, r *http.Request) error {
 	return p.lagreEndringAv(w, r, p.enAvStegene)
 }
-func (p *Portal) visStenging(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visStenging(w http.ResponseWriter, r *http.Request) error {
 	return p.visEndringAv(w, r, p.stenging)
 }
-func (p *Portal) lagreStenging(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) lagreStenging(w http.ResponseWriter, r *http.Request) error {
 	return p.lagreEndringAv(w, r, p.stenging)
 }
 
 // visEndringAv shows the page with what is stored.
-func (p *Portal) visEndringAv(w http.ResponseWriter, r *http.Request, finn func(*http.Request, *endring) error) error {
+func (p *Forvaltning) visEndringAv(w http.ResponseWriter, r *http.Request, finn func(*http.Request, *endring) error) error {
 	e, err := p.lesEndring(r, finn)
 	if err != nil {
 		return err
 	}
-	felt, err := p.gjenopprettet(r)
+	felt, err := p.Gjenopprettet(r)
 	if err != nil {
 		return err
 	}
-	var m []melding
+	var m []portal.Melding
 	if felt != nil {
-		m = append(m, melding{Farge: "info", Tekst: e.t("skjema.gjenopprettet"), Status: true})
+		m = append(m, portal.Melding{Farge: "info", Tekst: e.t("skjema.gjenopprettet"), Status: true})
 		e.versjon = felt.Get("versjon") // as it was then
 	} else {
 		felt = tilFelt(e.naa)
 	}
-	return p.visEndringsside(w, r, e, http.StatusOK, lesSkjema(e.t, e.steg.felt, felt, false), m)
+	return p.visEndringsside(w, r, e, http.StatusOK, portal.LesSkjema(e.t, e.steg.felt, felt, false), m)
 }
 
 // lagreEndringAv stores the page's fields, unless somebody has changed what they
 // belong to since the page was shown: then it is shown anew with what was filled
 // in, beside what is stored.
-func (p *Portal) lagreEndringAv(w http.ResponseWriter, r *http.Request, finn func(*http.Request, *endring) error) error {
+func (p *Forvaltning) lagreEndringAv(w http.ResponseWriter, r *http.Request, finn func(*http.Request, *endring) error) error {
 	e, err := p.lesEndring(r, finn)
 	if err != nil {
 		return err
 	}
-	if err := p.glemSkjema(r); err != nil {
+	if err := p.GlemSkjema(r); err != nil {
 		return err
 	}
 	versjon := r.PostForm.Get("versjon")
 	if versjon == "" {
 		versjon = "ingen" // a version nothing has
 	}
-	felt := rens(e.steg.felt, r.PostForm)
-	s := lesSkjema(e.t, e.steg.felt, felt, true)
+	felt := portal.Rens(e.steg.felt, r.PostForm)
+	s := portal.LesSkjema(e.t, e.steg.felt, felt, true)
 	if len(s.Feil) > 0 {
 		e.versjon = versjon
 		return p.visEndringsside(w, r, e, http.StatusUnprocessableEntity, s, nil)
@@ -117,25 +118,25 @@ func (p *Portal) lagreEndringAv(w http.ResponseWriter, r *http.Request, finn fun
 		if e, err = p.lesEndring(r, finn); err != nil {
 			return err
 		}
-		return p.visEndringsside(w, r, e, http.StatusConflict, s, []melding{{Farge: "warning", Tittel: e.t("konflikt.tittel"), Tekst: e.t("konflikt"), Status: true}})
+		return p.visEndringsside(w, r, e, http.StatusConflict, s, []portal.Melding{{Farge: "warning", Tittel: e.t("konflikt.tittel"), Tekst: e.t("konflikt"), Status: true}})
 	case feil.Er(err, feil.Ugyldig):
-		noter(r, err)
-		s.Feil = []lenke{{Tekst: e.t("veiviser.avvist")}}
+		portal.Noter(r, err)
+		s.Feil = []portal.Lenke{{Tekst: e.t("veiviser.avvist")}}
 		e.versjon = versjon
 		return p.visEndringsside(w, r, e, http.StatusUnprocessableEntity, s, nil)
 	case err != nil:
 		return err
 	}
-	return videre(w, r, "/forvaltning/"+e.org.ID+"/digisos?lagret=1")
+	return portal.Videre(w, r, "/forvaltning/"+e.org.ID+"/digisos?lagret=1")
 }
 
-func (p *Portal) visEndringsside(w http.ResponseWriter, r *http.Request, e endring, status int, s skjema, m []melding) error {
+func (p *Forvaltning) visEndringsside(w http.ResponseWriter, r *http.Request, e endring, status int, s portal.Skjema, m []portal.Melding) error {
 	s.Versjon = e.versjon
 	smule := e.t(e.steg.tittel)
 	d := map[string]any{"Tittel": smule, "Om": e.t(e.steg.om), "Skjema": s, "Avbryt": "/forvaltning/" + e.org.ID + "/digisos", "Meldinger": m, "Faner": e.faner}
 	if status == http.StatusConflict {
 		d["Lagret"] = svarene(e.t, e.steg, tilFelt(e.naa), "")
 	}
-	return p.vis(w, r, status, "endring", side{Tittel: smule, Org: &e.org, Aktiv: "tjenester", Feil: s.Feil,
+	return p.visOrg(w, r, status, "endring", orgside{Tittel: smule, Org: &e.org, Aktiv: "tjenester", Feil: s.Feil,
 		Smuler: digisosSmuler(e.t, e.org.ID, smule), Data: d})
 }

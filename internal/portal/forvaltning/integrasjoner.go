@@ -1,4 +1,4 @@
-package portal
+package forvaltning
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
 	"knutepunkt/internal/store"
 )
 
@@ -35,7 +36,7 @@ type mulig struct {
 func (m mulig) verdi() string { return m.privilegium + ":" + m.ressurs }
 
 // muligeTilganger lists what can be given in an organisation.
-func (p *Portal) muligeTilganger(ctx context.Context, t tolk, orgID string) ([]mulig, error) {
+func (p *Forvaltning) muligeTilganger(ctx context.Context, t portal.Tolk, orgID string) ([]mulig, error) {
 	var ut []mulig
 	for _, k := range kanGis {
 		forelder := orgID
@@ -64,7 +65,7 @@ func (p *Portal) muligeTilganger(ctx context.Context, t tolk, orgID string) ([]m
 }
 
 // gitte are the values of those that an integrasjon holds.
-func (p *Portal) gitte(ctx context.Context, q store.Queryer, id string, mulige []mulig) ([]string, error) {
+func (p *Forvaltning) gitte(ctx context.Context, q store.Queryer, id string, mulige []mulig) ([]string, error) {
 	har, err := p.Organisasjon.TilgangerFor(ctx, q, id)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (p *Portal) gitte(ctx context.Context, q store.Queryer, id string, mulige [
 }
 
 // integrasjon finds the one in the path: the organisation's own, or a global one.
-func (p *Portal) integrasjon(r *http.Request, bareEgne bool) (org organisasjon.Organisasjon, i organisasjon.Integrasjon, err error) {
+func (p *Forvaltning) integrasjon(r *http.Request, bareEgne bool) (org organisasjon.Organisasjon, i organisasjon.Integrasjon, err error) {
 	if org, err = p.org(r); err != nil {
 		return org, i, err
 	}
@@ -90,17 +91,17 @@ func (p *Portal) integrasjon(r *http.Request, bareEgne bool) (org organisasjon.O
 	return org, i, err
 }
 
-func integrasjonSmuler(t tolk, orgID string, videre ...lenke) []lenke {
-	return append([]lenke{{t("meny.integrasjoner"), "/forvaltning/" + orgID + "/integrasjoner"}}, videre...)
+func integrasjonSmuler(t portal.Tolk, orgID string, videre ...portal.Lenke) []portal.Lenke {
+	return append([]portal.Lenke{{Tekst: t("meny.integrasjoner"), URL: "/forvaltning/" + orgID + "/integrasjoner"}}, videre...)
 }
 
 // visIntegrasjoner lists them.
-func (p *Portal) visIntegrasjoner(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visIntegrasjoner(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
 		return err
 	}
-	ctx, t := r.Context(), p.tolk(r)
+	ctx, t := r.Context(), p.Tolk(r)
 	alle, err := p.Organisasjon.Integrasjoner(ctx, org.ID)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (p *Portal) visIntegrasjoner(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	tab := tabell{Merke: t("integrasjoner.tabell"), Kolonner: []string{t("integrasjon.navn"), t("integrasjon.orgnr"), t("integrasjon.tilganger"), t("integrasjon.opprettet")}}
+	tab := portal.Tabell{Merke: t("integrasjoner.tabell"), Kolonner: []string{t("integrasjon.navn"), t("integrasjon.orgnr"), t("integrasjon.tilganger"), t("integrasjon.opprettet")}}
 	for _, i := range alle {
 		gitte, err := p.gitte(ctx, p.DB.Read(), i.ID, mulige)
 		if err != nil {
@@ -121,28 +122,28 @@ func (p *Portal) visIntegrasjoner(w http.ResponseWriter, r *http.Request) error 
 				navn = append(navn, m.tekst)
 			}
 		}
-		tilganger := celle{Tekst: strings.Join(navn, ", ")}
+		tilganger := portal.Celle{Tekst: strings.Join(navn, ", ")}
 		if len(navn) == 0 {
-			tilganger = celle{Tekst: t("integrasjon.ingentilgang"), Farge: "warning"}
+			tilganger = portal.Celle{Tekst: t("integrasjon.ingentilgang"), Farge: "warning"}
 			if i.Global {
 				tilganger.Farge = "neutral"
 			}
 		}
-		navnet := celle{Tekst: i.Navn, URL: "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}
+		navnet := portal.Celle{Tekst: i.Navn, URL: "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}
 		if i.Global {
 			navnet.Tekst += " (" + t("integrasjon.global") + ")"
 		}
-		tab.Rader = append(tab.Rader, []celle{navnet, {Tekst: i.AutorisertOrgnr}, tilganger, {Tekst: dato(p.spraak(r), i.Opprettet)}})
+		tab.Rader = append(tab.Rader, []portal.Celle{navnet, {Tekst: i.AutorisertOrgnr}, tilganger, {Tekst: portal.Dato(p.Spraak(r), i.Opprettet)}})
 	}
-	return p.vis(w, r, http.StatusOK, "integrasjoner", side{Tittel: t("meny.integrasjoner"), Org: &org, Aktiv: "integrasjoner",
+	return p.visOrg(w, r, http.StatusOK, "integrasjoner", orgside{Tittel: t("meny.integrasjoner"), Org: &org, Aktiv: "integrasjoner",
 		Data: map[string]any{"OrgID": org.ID, "Tabell": tab, "Slettet": r.URL.Query().Get("slettet") != ""}})
 }
 
-func nyIntegrasjonFelt() []feltdef {
-	return []feltdef{
-		{navn: "navn", etikett: "integrasjon.navn", hjelp: "integrasjon.navn.hjelp", maks: 200, bredde: "middels", mangler: "integrasjon.navn.mangler", sjekk: sjekkIntegrasjonsnavn},
-		{navn: "beskrivelse", etikett: "integrasjon.beskrivelse", hjelp: "integrasjon.beskrivelse.hjelp", slag: "langtekst", maks: 4000, valgfri: true},
-		{navn: "orgnr", etikett: "integrasjon.orgnr", hjelp: "integrasjon.orgnr.hjelp", inndata: "numeric", bredde: "kort", mangler: "skjema.orgnr.mangler", sjekk: sjekkOrgnr},
+func nyIntegrasjonFelt() []portal.Feltdef {
+	return []portal.Feltdef{
+		{Navn: "navn", Etikett: "integrasjon.navn", Hjelp: "integrasjon.navn.hjelp", Maks: 200, Bredde: "middels", Mangler: "integrasjon.navn.mangler", Sjekk: sjekkIntegrasjonsnavn},
+		{Navn: "beskrivelse", Etikett: "integrasjon.beskrivelse", Hjelp: "integrasjon.beskrivelse.hjelp", Slag: "langtekst", Maks: 4000, Valgfri: true},
+		{Navn: "orgnr", Etikett: "integrasjon.orgnr", Hjelp: "integrasjon.orgnr.hjelp", Inndata: "numeric", Bredde: "kort", Mangler: "skjema.orgnr.mangler", Sjekk: portal.SjekkOrgnr},
 	}
 }
 
@@ -155,12 +156,12 @@ func sjekkIntegrasjonsnavn(s string) (string, []any) {
 	return "", nil
 }
 
-func (p *Portal) visNyIntegrasjon(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visNyIntegrasjon(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
 		return err
 	}
-	felt, err := p.gjenopprettet(r)
+	felt, err := p.Gjenopprettet(r)
 	if err != nil {
 		return err
 	}
@@ -168,33 +169,33 @@ func (p *Portal) visNyIntegrasjon(w http.ResponseWriter, r *http.Request) error 
 	if gjenopprettet {
 		id = felt.Get("id")
 	}
-	return p.visIntegrasjonsskjema(w, r, org, http.StatusOK, lesSkjema(p.tolk(r), nyIntegrasjonFelt(), felt, false), id, gjenopprettet)
+	return p.visIntegrasjonsskjema(w, r, org, http.StatusOK, portal.LesSkjema(p.Tolk(r), nyIntegrasjonFelt(), felt, false), id, gjenopprettet)
 }
 
-func (p *Portal) visIntegrasjonsskjema(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, status int, s skjema, id string, gjenopprettet bool) error {
-	t := p.tolk(r)
-	return p.vis(w, r, status, "nyintegrasjon", side{Tittel: t("integrasjon.ny"), Org: &org, Aktiv: "integrasjoner", Feil: s.Feil,
-		Smuler: integrasjonSmuler(t, org.ID, lenke{Tekst: t("integrasjon.ny")}),
+func (p *Forvaltning) visIntegrasjonsskjema(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, status int, s portal.Skjema, id string, gjenopprettet bool) error {
+	t := p.Tolk(r)
+	return p.visOrg(w, r, status, "nyintegrasjon", orgside{Tittel: t("integrasjon.ny"), Org: &org, Aktiv: "integrasjoner", Feil: s.Feil,
+		Smuler: integrasjonSmuler(t, org.ID, portal.Lenke{Tekst: t("integrasjon.ny")}),
 		Data:   map[string]any{"Skjema": s, "ID": id, "Avbryt": "/forvaltning/" + org.ID + "/integrasjoner", "Gjenopprettet": gjenopprettet}})
 }
 
 // opprettIntegrasjon makes one and shows its password, which is nowhere but in
 // this answer. The form brings the id: sent twice, it makes one.
-func (p *Portal) opprettIntegrasjon(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) opprettIntegrasjon(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
 		return err
 	}
-	if err := p.glemSkjema(r); err != nil {
+	if err := p.GlemSkjema(r); err != nil {
 		return err
 	}
 	defs := nyIntegrasjonFelt()
-	felt := rens(defs, r.PostForm)
+	felt := portal.Rens(defs, r.PostForm)
 	id := r.PostForm.Get("id")
 	if _, err := uuid.Parse(id); err != nil {
 		return feil.Ny(feil.Ugyldig, "Skjemaet mangler en id").Med(err)
 	}
-	if s := lesSkjema(p.tolk(r), defs, felt, true); len(s.Feil) > 0 {
+	if s := portal.LesSkjema(p.Tolk(r), defs, felt, true); len(s.Feil) > 0 {
 		return p.visIntegrasjonsskjema(w, r, org, http.StatusUnprocessableEntity, s, id, false)
 	}
 	var i organisasjon.Integrasjon
@@ -218,38 +219,38 @@ func (p *Portal) opprettIntegrasjon(w http.ResponseWriter, r *http.Request) erro
 
 // alleredeSendt answers a form that comes a second time, whose password was
 // shown the first time.
-func (p *Portal) alleredeSendt(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, tekst, id string) error {
-	t, til := p.tolk(r), "/forvaltning/"+org.ID+"/integrasjoner"
+func (p *Forvaltning) alleredeSendt(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, tekst, id string) error {
+	t, til := p.Tolk(r), "/forvaltning/"+org.ID+"/integrasjoner"
 	if i, err := p.Organisasjon.Integrasjon(r.Context(), id); err == nil && i.FiksOrgID == org.ID {
 		til += "/" + id
 	}
-	return p.vis(w, r, http.StatusConflict, "konflikt", side{Tittel: t("konflikt.tittel"), Org: &org, Aktiv: "integrasjoner",
+	return p.visOrg(w, r, http.StatusConflict, "konflikt", orgside{Tittel: t("konflikt.tittel"), Org: &org, Aktiv: "integrasjoner",
 		Smuler: integrasjonSmuler(t, org.ID), Data: map[string]any{"Tekst": t(tekst), "URL": til, "Lenke": t("integrasjon.til")}})
 }
 
-func (p *Portal) visPassord(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, i organisasjon.Integrasjon, passord, tittel string, gammelt time.Time) error {
-	t := p.tolk(r)
-	return p.vis(w, r, http.StatusOK, "passord", side{Tittel: t(tittel), Org: &org, Aktiv: "integrasjoner",
-		Smuler: integrasjonSmuler(t, org.ID, lenke{i.Navn, "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}),
-		Data:   map[string]any{"Kvittering": kvittering{Tittel: t(tittel), Tekst: t("passord.engang")}, "ID": i.ID, "Passord": passord, "Gammelt": gammelt, "Videre": "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}})
+func (p *Forvaltning) visPassord(w http.ResponseWriter, r *http.Request, org organisasjon.Organisasjon, i organisasjon.Integrasjon, passord, tittel string, gammelt time.Time) error {
+	t := p.Tolk(r)
+	return p.visOrg(w, r, http.StatusOK, "passord", orgside{Tittel: t(tittel), Org: &org, Aktiv: "integrasjoner",
+		Smuler: integrasjonSmuler(t, org.ID, portal.Lenke{Tekst: i.Navn, URL: "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}),
+		Data:   map[string]any{"Kvittering": portal.Kvittering{Tittel: t(tittel), Tekst: t("passord.engang")}, "ID": i.ID, "Passord": passord, "Gammelt": gammelt, "Videre": "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID}})
 }
 
 // visIntegrasjon is the page of one.
-func (p *Portal) visIntegrasjon(w http.ResponseWriter, r *http.Request) error {
-	var m []melding
+func (p *Forvaltning) visIntegrasjon(w http.ResponseWriter, r *http.Request) error {
+	var m []portal.Melding
 	if r.URL.Query().Get("lagret") != "" {
-		m = append(m, melding{Farge: "success", Tekst: p.tolk(r)("endring.lagret"), Status: true})
+		m = append(m, portal.Melding{Farge: "success", Tekst: p.Tolk(r)("endring.lagret"), Status: true})
 	}
 	return p.visIntegrasjonMed(w, r, http.StatusOK, nil, m)
 }
 
 // visIntegrasjonMed shows it with what was ticked; nil: what is stored.
-func (p *Portal) visIntegrasjonMed(w http.ResponseWriter, r *http.Request, status int, krysset []string, m []melding) error {
+func (p *Forvaltning) visIntegrasjonMed(w http.ResponseWriter, r *http.Request, status int, krysset []string, m []portal.Melding) error {
 	org, i, err := p.integrasjon(r, false)
 	if err != nil {
 		return err
 	}
-	ctx, t := r.Context(), p.tolk(r)
+	ctx, t := r.Context(), p.Tolk(r)
 	mulige, err := p.muligeTilganger(ctx, t, org.ID)
 	if err != nil {
 		return err
@@ -261,46 +262,39 @@ func (p *Portal) visIntegrasjonMed(w http.ResponseWriter, r *http.Request, statu
 	if krysset == nil {
 		krysset = gitte
 	}
-	felt := feltdef{navn: "tilgang", etikett: "integrasjon.tilganger", hjelp: "tilgang.hjelp", slag: "kryss"}
+	felt := portal.Feltdef{Navn: "tilgang", Etikett: "integrasjon.tilganger", Hjelp: "tilgang.hjelp", Slag: "kryss"}
 	for _, x := range mulige {
-		felt.valg = append(felt.valg, valg{Verdi: x.verdi(), Etikett: x.tekst, Hjelp: x.hjelp})
+		felt.Valg = append(felt.Valg, portal.Valg{Verdi: x.verdi(), Etikett: x.tekst, Hjelp: x.hjelp})
 	}
-	s := lesSkjema(t, []feltdef{felt}, url.Values{"tilgang": krysset}, false)
+	s := portal.LesSkjema(t, []portal.Feltdef{felt}, url.Values{"tilgang": krysset}, false)
 	s.Versjon = strings.Join(gitte, " ")
 	passord, err := p.Organisasjon.Passord(ctx, p.DB.Read(), i.ID)
 	if err != nil {
 		return err
 	}
-	var linje []hendelse
+	var linje []portal.Hendelse
 	for _, x := range passord {
 		if x.GyldigTil.IsZero() {
-			linje = append(linje, hendelse{t("passord.laget"), x.Opprettet, true})
+			linje = append(linje, portal.Hendelse{Tekst: t("passord.laget"), Tid: x.Opprettet, Naa: true})
 		} else {
-			linje = append(linje, hendelse{t("passord.slutter"), x.GyldigTil, false})
+			linje = append(linje, portal.Hendelse{Tekst: t("passord.slutter"), Tid: x.GyldigTil, Naa: false})
 		}
 	}
 	her := "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID
-	return p.vis(w, r, status, "integrasjon", side{Tittel: i.Navn, Org: &org, Aktiv: "integrasjoner",
-		Smuler: integrasjonSmuler(t, org.ID, lenke{Tekst: i.Navn}), Data: map[string]any{
+	return p.visOrg(w, r, status, "integrasjon", orgside{Tittel: i.Navn, Org: &org, Aktiv: "integrasjoner",
+		Smuler: integrasjonSmuler(t, org.ID, portal.Lenke{Tekst: i.Navn}), Data: map[string]any{
 			"I": i, "Egen": i.FiksOrgID == org.ID, "Skjema": s, "Mulige": len(mulige), "Passord": linje, "Her": her, "Meldinger": m,
 		}})
 }
 
-// hendelse is an entry of a timeline.
-type hendelse struct {
-	Tekst string
-	Tid   time.Time
-	Naa   bool
-}
-
 // endreTilganger gives and takes what was ticked and unticked, unless what is
 // held has changed since the page was shown.
-func (p *Portal) endreTilganger(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) endreTilganger(w http.ResponseWriter, r *http.Request) error {
 	org, i, err := p.integrasjon(r, false)
 	if err != nil {
 		return err
 	}
-	ctx, t := r.Context(), p.tolk(r)
+	ctx, t := r.Context(), p.Tolk(r)
 	mulige, err := p.muligeTilganger(ctx, t, org.ID)
 	if err != nil {
 		return err
@@ -330,15 +324,15 @@ func (p *Portal) endreTilganger(w http.ResponseWriter, r *http.Request) error {
 	})
 	if feil.Er(err, feil.Konflikt) {
 		return p.visIntegrasjonMed(w, r, http.StatusConflict, krysset,
-			[]melding{{Farge: "warning", Tittel: t("konflikt.tittel"), Tekst: t("konflikt"), Status: true}})
+			[]portal.Melding{{Farge: "warning", Tittel: t("konflikt.tittel"), Tekst: t("konflikt"), Status: true}})
 	} else if err != nil {
 		return err
 	}
-	return videre(w, r, r.URL.EscapedPath()+"?lagret=1")
+	return portal.Videre(w, r, r.URL.EscapedPath()+"?lagret=1")
 }
 
-func overlappFelt(t tolk) []feltdef {
-	return []feltdef{{navn: "overlapp", etikett: "passord.overlapp", hjelp: "passord.overlapp.hjelp", slag: "valg", mangler: "passord.overlapp.mangler", valg: []valg{
+func overlappFelt(t portal.Tolk) []portal.Feltdef {
+	return []portal.Feltdef{{Navn: "overlapp", Etikett: "passord.overlapp", Hjelp: "passord.overlapp.hjelp", Slag: "valg", Mangler: "passord.overlapp.mangler", Valg: []portal.Valg{
 		{Verdi: "dogn", Etikett: t("passord.overlapp.dogn")}, {Verdi: "uke", Etikett: t("passord.overlapp.uke")},
 		{Verdi: "time", Etikett: t("passord.overlapp.time")}, {Verdi: "ingen", Etikett: t("passord.overlapp.ingen")}}}}
 }
@@ -351,31 +345,31 @@ func passordVersjon(ps []organisasjon.PassordTid) string {
 	return ps[0].Opprettet.Format(time.RFC3339Nano)
 }
 
-func (p *Portal) visNyttPassord(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visNyttPassord(w http.ResponseWriter, r *http.Request) error {
 	return p.visNyttPassordMed(w, r, http.StatusOK, url.Values{"overlapp": {"dogn"}}, false)
 }
 
-func (p *Portal) visNyttPassordMed(w http.ResponseWriter, r *http.Request, status int, felt url.Values, sjekk bool) error {
+func (p *Forvaltning) visNyttPassordMed(w http.ResponseWriter, r *http.Request, status int, felt url.Values, sjekk bool) error {
 	org, i, err := p.integrasjon(r, true)
 	if err != nil {
 		return err
 	}
-	t := p.tolk(r)
+	t := p.Tolk(r)
 	ps, err := p.Organisasjon.Passord(r.Context(), p.DB.Read(), i.ID)
 	if err != nil {
 		return err
 	}
-	s := lesSkjema(t, overlappFelt(t), felt, sjekk)
+	s := portal.LesSkjema(t, overlappFelt(t), felt, sjekk)
 	s.Versjon = passordVersjon(ps)
 	her := "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID
-	return p.vis(w, r, status, "nyttpassord", side{Tittel: t("passord.nytt"), Org: &org, Aktiv: "integrasjoner", Feil: s.Feil,
-		Smuler: integrasjonSmuler(t, org.ID, lenke{i.Navn, her}, lenke{Tekst: t("passord.nytt")}),
+	return p.visOrg(w, r, status, "nyttpassord", orgside{Tittel: t("passord.nytt"), Org: &org, Aktiv: "integrasjoner", Feil: s.Feil,
+		Smuler: integrasjonSmuler(t, org.ID, portal.Lenke{Tekst: i.Navn, URL: her}, portal.Lenke{Tekst: t("passord.nytt")}),
 		Data:   map[string]any{"Skjema": s, "Avbryt": her, "To": len(ps) > 1}})
 }
 
 // lagPassord makes a new password and shows it once. Sent twice, the form
 // changes it once: the password that was shown must be the one that holds.
-func (p *Portal) lagPassord(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) lagPassord(w http.ResponseWriter, r *http.Request) error {
 	org, i, err := p.integrasjon(r, true)
 	if err != nil {
 		return err
@@ -410,20 +404,20 @@ func (p *Portal) lagPassord(w http.ResponseWriter, r *http.Request) error {
 	return p.visPassord(w, r, org, i, passord, "passord.nytt.tittel", gammelt)
 }
 
-func (p *Portal) visSlett(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) visSlett(w http.ResponseWriter, r *http.Request) error {
 	org, i, err := p.integrasjon(r, true)
 	if err != nil {
 		return err
 	}
-	t := p.tolk(r)
+	t := p.Tolk(r)
 	her := "/forvaltning/" + org.ID + "/integrasjoner/" + i.ID
-	return p.vis(w, r, http.StatusOK, "slett", side{Tittel: t("slett.tittel", "navn", i.Navn), Org: &org, Aktiv: "integrasjoner",
-		Smuler: integrasjonSmuler(t, org.ID, lenke{i.Navn, her}, lenke{Tekst: t("slett.smule")}),
+	return p.visOrg(w, r, http.StatusOK, "slett", orgside{Tittel: t("slett.tittel", "navn", i.Navn), Org: &org, Aktiv: "integrasjoner",
+		Smuler: integrasjonSmuler(t, org.ID, portal.Lenke{Tekst: i.Navn, URL: her}, portal.Lenke{Tekst: t("slett.smule")}),
 		Data:   map[string]any{"Navn": i.Navn, "Avbryt": her}})
 }
 
 // slettIntegrasjon deletes one for good. That it is gone already is no error.
-func (p *Portal) slettIntegrasjon(w http.ResponseWriter, r *http.Request) error {
+func (p *Forvaltning) slettIntegrasjon(w http.ResponseWriter, r *http.Request) error {
 	org, i, err := p.integrasjon(r, true)
 	if err != nil {
 		return err
@@ -434,5 +428,5 @@ func (p *Portal) slettIntegrasjon(w http.ResponseWriter, r *http.Request) error 
 	if err != nil && !feil.Er(err, feil.IkkeFunnet) {
 		return err
 	}
-	return videre(w, r, "/forvaltning/"+org.ID+"/integrasjoner?slettet=1")
+	return portal.Videre(w, r, "/forvaltning/"+org.ID+"/integrasjoner?slettet=1")
 }
