@@ -20,6 +20,7 @@ type Celle struct {
 	Kode              bool
 }
 
+// Tall is a number.
 func Tall(n int64) Celle { return Celle{Tekst: strconv.FormatInt(n, 10)} }
 
 // Melding is a box with a message; Status reads it out when the page has loaded.
@@ -35,6 +36,7 @@ type Stegliste struct {
 	Steg  []Stegpunkt
 }
 
+// Stegpunkt is a step in the list; it has a URL when it can be gone back to.
 type Stegpunkt struct {
 	Tekst, URL  string
 	Ferdig, Her bool
@@ -46,6 +48,7 @@ type Faner struct {
 	Faner []Fane
 }
 
+// Fane is one of them.
 type Fane struct {
 	Tekst, URL string
 	Valgt      bool
@@ -70,6 +73,7 @@ type Gruppe struct {
 	Svar               []Svar
 }
 
+// Svar is one answer; Mangler when there is none that holds.
 type Svar struct {
 	Navn, Verdi string
 	Mangler     bool

@@ -307,6 +307,7 @@ func (p *Portal) loggUt(alle bool) func(w http.ResponseWriter, r *http.Request) 
 	}
 }
 
+// Avkort is the first 40 bytes of what somebody else wrote, for an error or a log.
 func Avkort(s string) string {
 	if len(s) > 40 {
 		s = s[:40]

@@ -50,6 +50,7 @@ type Side struct {
 	Kontakt    string
 }
 
+// Lenke is a link; without URL its text alone.
 type Lenke struct{ Tekst, URL string }
 
 type spraakvalg struct {

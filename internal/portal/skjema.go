@@ -169,6 +169,7 @@ func antallSiffer(s string) int {
 	return n
 }
 
+// SjekkPostnummer checks a postnummer: four digits.
 func SjekkPostnummer(s string) (string, []any) {
 	if !postnummerForm.MatchString(s) {
 		return "skjema.postnummer", nil
@@ -183,6 +184,7 @@ func Adresser(s string) []string {
 
 const maksAdresser = 100
 
+// SjekkEpost checks a field with one or more e-mail addresses, as Adresser splits them.
 func SjekkEpost(s string) (string, []any) {
 	as := Adresser(s)
 	if len(as) == 0 {
@@ -207,6 +209,7 @@ func erEpost(s string) bool {
 	return err == nil && a.Address == s && strings.Contains(s[strings.LastIndexByte(s, '@')+1:], ".")
 }
 
+// JaNei are the choices of a question, with the keys of both texts.
 func JaNei(t Tolk, ja, nei string) []Valg {
 	return []Valg{{Verdi: "ja", Etikett: t(ja)}, {Verdi: "nei", Etikett: t(nei)}}
 }

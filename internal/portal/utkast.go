@@ -45,6 +45,7 @@ func (p *Portal) Utkast(ctx context.Context, fnr, skjema, gjelder string) (u Utk
 	return u, true, nil
 }
 
+// LagreUtkast stores a person's draft of a form about something, sealed; it waits for Utkasttid.
 func (p *Portal) LagreUtkast(ctx context.Context, fnr, skjema, gjelder string, u Utkast) error {
 	innhold, err := p.forsegl(p.utkastSted(fnr, skjema, gjelder), u)
 	if err != nil {
@@ -62,6 +63,7 @@ func (p *Portal) LagreUtkast(ctx context.Context, fnr, skjema, gjelder string, u
 	return nil
 }
 
+// SlettUtkast deletes a draft; none is no error.
 func (p *Portal) SlettUtkast(ctx context.Context, fnr, skjema, gjelder string) error {
 	err := p.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE person = $1 AND skjema = $2 AND gjelder = $3`,

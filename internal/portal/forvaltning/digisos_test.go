@@ -1,10 +1,11 @@
 package forvaltning_test
 
 import (
-	"knutepunkt/internal/portal/forvaltning"
 	"strings"
 	"testing"
 	"time"
+
+	"knutepunkt/internal/portal/forvaltning"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -13,6 +13,7 @@ import (
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut/svarinn"
 )
 
 //go:embed maler/*.html tekster/*/*.json
@@ -29,6 +30,7 @@ type Deps struct {
 	Organisasjon *organisasjon.Service
 	FiksIO       *fiksio.Service
 	Digisos      *digisos.Service
+	SvarInn      *svarinn.Service
 }
 
 // Forvaltning is the pages, on their base.

@@ -1,9 +1,10 @@
 package forvaltning_test
 
 import (
-	"knutepunkt/internal/portal/portaltest"
 	"regexp"
 	"testing"
+
+	"knutepunkt/internal/portal/portaltest"
 )
 
 // No page shows the key of a text, in any language, nor a value that was not given.

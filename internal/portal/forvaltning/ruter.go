@@ -2,11 +2,12 @@ package forvaltning
 
 import (
 	"context"
+	"net/http"
+
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
-	"net/http"
 )
 
 // Login levels: to look around, and to change what decides where søknader go and

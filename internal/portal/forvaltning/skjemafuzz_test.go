@@ -1,13 +1,14 @@
 package forvaltning_test
 
 import (
-	"knutepunkt/internal/portal"
-	"knutepunkt/internal/portal/forvaltning"
-	"knutepunkt/internal/portal/portaltest"
 	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/forvaltning"
+	"knutepunkt/internal/portal/portaltest"
 )
 
 // Whatever a browser sends in a form, what passes is what Digisos takes.

@@ -29,6 +29,7 @@ import (
 	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut/svarinn"
 )
 
 // People and organisations of the test house; the persons are synthetic.
@@ -52,6 +53,7 @@ type Hus struct {
 	Org    *organisasjon.Service
 	Fio    *fiksio.Service
 	Dig    *digisos.Service
+	Inn    *svarinn.Service
 	router *httpx.Router
 	Base   string
 	Logg   *logg // what the router has logged
@@ -69,6 +71,7 @@ func (l *logg) Write(p []byte) (int, error) {
 	return l.B.Write(p)
 }
 
+// NyttHus makes the house without an address of its own.
 func NyttHus(t testing.TB) *Hus { return HusPaa(t, "http://portal.test") }
 
 // HusPaa makes the house at an address; endre changes how one logs in.
@@ -80,7 +83,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		e(&oidc, &klient)
 	}
 	g := grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
-		levering.Migrations(), fiksio.Migrations(), digisos.Migrations(), portal.Migrations())
+		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), portal.Migrations())
 	h := &Hus{Grunn: g, Base: base, Logg: &logg{}}
 	oidc.Klient = &http.Client{Transport: Rett{H: h}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -94,6 +97,9 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	Must(t, err)
 	h.Dig, err = digisos.NewService(digisos.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org,
 		Dokumentlager: dok, Levering: lev, FiksIO: h.Fio, Audit: rev, Log: log}, digisos.Config{MellomlagringOrgID: OrgNAV})
+	Must(t, err)
+	h.Inn, err = svarinn.New(svarinn.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org, Levering: lev,
+		Varsler: g.Mail, Audit: rev, Roller: svarinn.Rolletabell{DB: g.DB, Ring: g.Ring}, Log: log}, svarinn.Config{BaseURL: base})
 	Must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	h.P, err = portal.New(portal.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs},
@@ -109,7 +115,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		}
 	}
 	aapen := auth.Tilgang{Slag: auth.Anonym}
-	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig}).Routes()...), u.Routes()...)
+	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn}).Routes()...), u.Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
 		h.P.Rute("GET /prove/403", aapen, feilende(feil.IngenTilgang)), h.P.Rute("GET /prove/429", aapen, feilende(feil.ForMange)))
 	Must(t, auth.Guard(h.router, h.P, h.Org, ruter))
@@ -145,6 +151,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 // Rett is the way to the issuer without a network.
 type Rett struct{ H *Hus }
 
+// RoundTrip implements http.RoundTripper.
 func (r Rett) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	in := req.Clone(req.Context())
@@ -153,6 +160,7 @@ func (r Rett) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// Must fails the test on an error.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -160,6 +168,7 @@ func Must(t testing.TB, err error) {
 	}
 }
 
+// Skriv writes in a transaction.
 func (h *Hus) Skriv(t testing.TB, fn func(tx *store.Tx) error) {
 	t.Helper()
 	Must(t, h.DB.Write(t.Context(), fn))
@@ -173,11 +182,13 @@ func Konfig() digisos.KommuneKonfigurasjon {
 		Kontaktpersoner: digisos.Kontakter{FagansvarligEpost: []string{"fag@testby.test"}, TekniskAnsvarligEpost: []string{"teknisk@testby.test"}}}
 }
 
+// Konfigurer sets Testby up with Digisos over Fiks IO.
 func (h *Hus) Konfigurer(t testing.TB) {
 	t.Helper()
 	Must(t, h.Dig.OpprettKonfigurasjon(auth.With(t.Context(), auth.Caller{Slag: auth.Person, Fnr: Admin}), OrgTest, Konfig()))
 }
 
+// Dokumentlager takes it into use for an organisation.
 func (h *Hus) Dokumentlager(t testing.TB, orgID string) {
 	t.Helper()
 	h.Skriv(t, func(tx *store.Tx) error {
@@ -209,6 +220,7 @@ type Nettleser struct {
 	Origin string // of what it posts; "" the pages' own
 }
 
+// Nettleser is a new browser, in which nobody is logged in.
 func (h *Hus) Nettleser() *Nettleser { return &Nettleser{H: h, Kaker: map[string]string{}} }
 
 // SvarSide is an answer with its page.
@@ -217,6 +229,7 @@ type SvarSide struct {
 	HTML string
 }
 
+// Be asks for a page, with a form unless felt is nil, and follows nothing.
 func (n *Nettleser) Be(t testing.TB, metode, sti string, felt url.Values) SvarSide {
 	t.Helper()
 	var kropp io.Reader
@@ -251,11 +264,13 @@ func (n *Nettleser) Be(t testing.TB, metode, sti string, felt url.Values) SvarSi
 	return SvarSide{res, w.Body.String()}
 }
 
+// Get asks for a page.
 func (n *Nettleser) Get(t testing.TB, sti string) SvarSide {
 	t.Helper()
 	return n.Be(t, "GET", sti, nil)
 }
 
+// Post sends a form of names and values.
 func (n *Nettleser) Post(t testing.TB, sti string, par ...string) SvarSide {
 	t.Helper()
 	v := url.Values{}
@@ -286,6 +301,7 @@ func (s SvarSide) Er(t testing.TB, status int, tekster ...string) SvarSide {
 	return s
 }
 
+// Til checks that the answer leads to a page.
 func (s SvarSide) Til(t testing.TB, sti string) SvarSide {
 	t.Helper()
 	if s.StatusCode != http.StatusSeeOther || s.Header.Get("Location") != sti {
@@ -308,6 +324,7 @@ func (s SvarSide) Skjult(t testing.TB, navn string) string {
 	return ""
 }
 
+// Acrer are the login levels as the issuer names them.
 var Acrer = map[int]string{0: "idporten-loa-low", 3: "idporten-loa-substantial", 4: "idporten-loa-high"}
 
 // LoggInn goes through the issuer as a person, at a level, to a page.
@@ -337,6 +354,7 @@ func (h *Hus) Som(t testing.TB, fnr string) *Nettleser {
 	return n
 }
 
+// Antall counts the rows of a table.
 func (h *Hus) Antall(t testing.TB, tabell string) (n int) {
 	t.Helper()
 	Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM `+tabell).Scan(&n))
@@ -352,6 +370,7 @@ func (h *Hus) Slipper(t testing.TB, want bool, id, passord string) {
 	}
 }
 
+// What pages show of a new integrasjon: its password and its id.
 var (
 	PassordRE = regexp.MustCompile(`<code class="p-hemmelig" id="passord">([A-Za-z0-9_-]{43})</code>`)
 	idRE      = regexp.MustCompile(`<code id="integrasjonsid">([0-9a-f-]{36})</code>`)

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"knutepunkt/internal/portal"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"knutepunkt/internal/portal"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -138,6 +139,7 @@ func (f *Vindu) Rolig() {
 	f.klager = nil
 }
 
+// Kjor runs steps of the browser.
 func (f *Vindu) Kjor(steg ...chromedp.Action[chromedp.Void]) {
 	f.T.Helper()
 	if err := chromedp.Do(f.ctx, steg...); err != nil {
@@ -169,6 +171,7 @@ func (f *Vindu) Gaa(sti string, status ...int64) {
 	}
 }
 
+// JS is the value of an expression in the page.
 func JS[T any](f *Vindu, uttrykk string, valg ...chromedp.EvaluateOption) T {
 	f.T.Helper()
 	v, err := chromedp.Run(f.ctx, chromedp.Evaluate[T](uttrykk, valg...))
@@ -222,6 +225,7 @@ func (f *Vindu) Bilde(navn string) {
 	Must(f.T, os.WriteFile(filepath.Join(mappe, navn+".png"), b, 0o600))
 }
 
+// Skjerm sets the size of the screen, in CSS pixels, and the colours that are preferred.
 func (f *Vindu) Skjerm(bredde, hoyde int64, mork bool) {
 	f.T.Helper()
 	skjema := "light"
