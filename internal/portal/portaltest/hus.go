@@ -57,6 +57,7 @@ type Hus struct {
 	router *httpx.Router
 	Base   string
 	Logg   *logg // what the router has logged
+	vist   *opptak
 }
 
 // logg gathers log lines.
@@ -84,7 +85,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	}
 	g := grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
 		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), portal.Migrations())
-	h := &Hus{Grunn: g, Base: base, Logg: &logg{}}
+	h := &Hus{Grunn: g, Base: base, Logg: &logg{}, vist: &opptak{sider: map[string]string{}}}
 	oidc.Klient = &http.Client{Transport: Rett{H: h}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	rev := audit.NewService(g.DB, g.Ring, g.Klokke)

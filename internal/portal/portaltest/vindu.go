@@ -71,7 +71,7 @@ func HusMedNett(t *testing.T) *Hus {
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	Must(t, err)
 	h := HusPaa(t, "http://"+ln.Addr().String())
-	srv := httptest.NewUnstartedServer(h.router)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(h.ta))
 	Must(t, srv.Listener.Close())
 	srv.Listener = ln
 	srv.Start()
