@@ -136,7 +136,7 @@ func (s *suite) race(ctx context.Context) {
 // containers as seeds the latter took all of it, and a time that ends in the
 // middle of it is told as a failure.
 func (s *suite) fuzz(ctx context.Context) {
-	fuzztime := cmp.Or(os.Getenv("FUZZTIME"), "5s")
+	fuzztime := cmp.Or(os.Getenv("FUZZTIME"), "3s")
 	output, err := command(ctx, nil, "go", "test", "-list=^Fuzz", "-json", "./...")
 	if err != nil {
 		s.check("finding the fuzz targets", output, err)
