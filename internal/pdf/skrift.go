@@ -41,13 +41,8 @@ func newSkrift(navn string, data []byte) (*skrift, error) {
 	if err != nil {
 		return nil, fmt.Errorf("font %s: %w", navn, err)
 	}
-	s := &skrift{navn: navn, font: font, tabeller: map[string][]byte{}, enhet: int(font.UnitsPerEm()),
+	s := &skrift{navn: navn, font: font, tabeller: sfntTabeller(data), enhet: int(font.UnitsPerEm()),
 		nr: map[rune]int{}, tegn: []rune{0}, glyfer: []uint16{0}}
-	for i := range int(binary.BigEndian.Uint16(data[4:])) {
-		rad := data[12+16*i:]
-		at, n := binary.BigEndian.Uint32(rad[8:]), binary.BigEndian.Uint32(rad[12:])
-		s.tabeller[string(rad[:4])] = data[at : at+n]
-	}
 	for _, tag := range []string{"glyf", "head", "hhea", "hmtx", "loca", "maxp"} {
 		if s.tabeller[tag] == nil {
 			return nil, fmt.Errorf("font %s has no %s", navn, tag)
@@ -297,6 +292,17 @@ func komponenter(g []byte) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// sfntTabeller are the tables of a font file.
+func sfntTabeller(fil []byte) map[string][]byte {
+	ut := map[string][]byte{}
+	for i := range int(binary.BigEndian.Uint16(fil[4:])) {
+		rad := fil[12+16*i:]
+		at, n := binary.BigEndian.Uint32(rad[8:]), binary.BigEndian.Uint32(rad[12:])
+		ut[string(rad[:4])] = fil[at : at+n]
+	}
+	return ut
 }
 
 // sfntFil puts tables together to a font file, with checksums.
