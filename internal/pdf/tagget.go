@@ -54,7 +54,7 @@ func (Sporsmal) blokk()   {}
 
 // Skriv writes the document. Its errors are those of w, that the title is empty, and
 // feil.Ugyldig when the address does not fit in the window or there would be more than
-// MaxSider pages.
+// MaxSider pages. After an error, what w got is of no use.
 func (d Tagget) Skriv(w io.Writer) error {
 	s, err := newSats(w, d)
 	if err != nil {

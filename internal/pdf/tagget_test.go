@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -13,11 +12,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
-	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/image/font/sfnt"
-	"golang.org/x/image/math/fixed"
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
@@ -54,153 +50,6 @@ func skrivTagget(t interface {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// lestElement is an element of the structure, as a screen reader has it.
-type lestElement struct {
-	Merke, Tekst string
-	Sider        int // that it is on
-}
-
-// lesTagget reads a document as a screen reader does, by the structure, with the reader of
-// this package. Its error tells where what is shown and what the structure says part.
-func lesTagget(fil []byte) (ut []lestElement, err error) {
-	defer func() { // what is not as we write it has other types
-		if r := recover(); r != nil {
-			err = fmt.Errorf("not as expected: %v", r)
-		}
-	}()
-	d, err := open(context.Background(), bytes.NewReader(fil))
-	if err != nil {
-		return nil, err
-	}
-	finn := func(o object, stier ...name) object {
-		for _, s := range stier {
-			dic, err := d.dict(o)
-			if err != nil {
-				panic(err)
-			}
-			o = dic.get(s)
-		}
-		return o
-	}
-	data := func(o object) string {
-		s, err := d.resolve(o)
-		if err != nil {
-			panic(err)
-		}
-		b, err := d.decode(s.(stream))
-		if err != nil {
-			panic(err)
-		}
-		return string(b)
-	}
-	liste := func(o object) array {
-		a, err := d.array(o)
-		if err != nil {
-			panic(err)
-		}
-		return a
-	}
-	tegn := map[string]map[string]string{} // by font and code
-	sider, err := d.pages()
-	if err != nil {
-		return nil, err
-	}
-	type sted struct {
-		side ref
-		mcid string
-	}
-	vist, eier := map[sted]string{}, map[sted]object{}
-	bfchar := regexp.MustCompile(`(?m)^<(....)> <(.*)>$`)
-	biter := regexp.MustCompile(`(?s)/(\w+) <<(.*?)>> BDC\nBT\n(.*?)ET\nEMC\n`)
-	op := regexp.MustCompile(`/(F\d) [\d.]+ Tf|<([0-9A-F]*)> Tj`)
-	nums := liste(finn(d.root, "StructTreeRoot", "ParentTree", "Nums"))
-	for i, p := range sider {
-		for font := range map[name]bool{vanligNavn: true, fetNavn: true} {
-			if tegn[string(font)] != nil {
-				continue
-			}
-			tegn[string(font)] = map[string]string{}
-			for _, m := range bfchar.FindAllStringSubmatch(data(finn(ref(p.nr), "Resources", "Font", font, "ToUnicode")), -1) {
-				var u []uint16
-				for h := m[2]; h != ""; h = h[4:] {
-					n, _ := strconv.ParseUint(h[:4], 16, 16)
-					u = append(u, uint16(n))
-				}
-				tegn[string(font)][m[1]] = string(utf16.Decode(u))
-			}
-		}
-		if got := finn(ref(p.nr), "StructParents"); got != number(fmt.Sprint(i)) || nums[2*i] != got {
-			return nil, fmt.Errorf("page %d has StructParents %v, the tree %v", i+1, got, nums[2*i])
-		}
-		foreldre := liste(nums[2*i+1])
-		innhold := liste(finn(ref(p.nr), "Contents"))
-		if rest := biter.ReplaceAllString(data(innhold[0]), ""); rest != "" {
-			return nil, fmt.Errorf("page %d shows what is not tagged: %.80q", i+1, rest)
-		}
-		if rest := regexp.MustCompile(`(?s)/Artifact <<.*?EMC\n`).ReplaceAllString(data(innhold[1]), ""); rest != "0.27 g\n" {
-			return nil, fmt.Errorf("page %d has at head or foot what is no artifact: %.80q", i+1, rest)
-		}
-		treff := biter.FindAllStringSubmatch(data(innhold[0]), -1)
-		if len(treff) != len(foreldre) {
-			return nil, fmt.Errorf("page %d has %d marked parts, and %d parents", i+1, len(treff), len(foreldre))
-		}
-		for nr, m := range treff {
-			mcid, font := strings.TrimPrefix(m[2], "/MCID "), ""
-			if mcid != fmt.Sprint(nr) {
-				return nil, fmt.Errorf("page %d: part %d is numbered %s", i+1, nr, mcid)
-			}
-			var b strings.Builder
-			for _, o := range op.FindAllStringSubmatch(m[3], -1) {
-				if o[1] != "" {
-					font = o[1]
-				}
-				if len(o[2]) > 32767 {
-					return nil, fmt.Errorf("a string of %d digits", len(o[2]))
-				}
-				for h := o[2]; h != ""; h = h[4:] {
-					s, ok := tegn[font][h[:4]]
-					if !ok || h[:4] == "0000" {
-						return nil, fmt.Errorf("page %d shows code %s of %s, which is no letter", i+1, h[:4], font)
-					}
-					b.WriteString(s)
-				}
-			}
-			vist[sted{ref(p.nr), mcid}] = b.String()
-			eier[sted{ref(p.nr), mcid}] = foreldre[nr]
-		}
-	}
-	dok := liste(finn(d.root, "StructTreeRoot", "K"))[0]
-	if finn(dok, "S") != name("Document") {
-		return nil, fmt.Errorf("the top of the structure is %v", finn(dok, "S"))
-	}
-	nivaa := 0
-	for _, e := range liste(finn(dok, "K")) {
-		l := lestElement{Merke: string(finn(e, "S").(name))}
-		if h, ok := strings.CutPrefix(l.Merke, "H"); ok {
-			n, _ := strconv.Atoi(h)
-			if n < 1 || n > min(nivaa+1, 6) {
-				return nil, fmt.Errorf("a heading of level %d after one of %d", n, nivaa)
-			}
-			nivaa = n
-		}
-		for _, k := range liste(finn(e, "K")) {
-			s := sted{finn(k, "Pg").(ref), string(finn(k, "MCID").(number))}
-			tekst, ok := vist[s]
-			if !ok || eier[s] != e {
-				return nil, fmt.Errorf("%s refers to %v, which belongs to %v", l.Merke, s, eier[s])
-			}
-			delete(vist, s)
-			l.Tekst += tekst
-			l.Sider++
-		}
-		ut = append(ut, l)
-	}
-	if len(vist) > 0 {
-		return nil, fmt.Errorf("%d marked parts belong to no element", len(vist))
-	}
-	return ut, nil
 }
 
 func TestTaggetStruktur(t *testing.T) {
@@ -280,6 +129,10 @@ func TestTaggetLang(t *testing.T) {
 		}
 	}
 	sider := strings.Split(strings.TrimSuffix(peer(t, "pdftotext", "-layout", path, "-"), "\f"), "\f")
+	merged, _ := slaaSammen(t, dokumenter(fil), true)
+	if peer(t, "pdftotext", "-layout", tempFile(t, merged), "-") != peer(t, "pdftotext", "-layout", path, "-") {
+		t.Error("it reads otherwise when it is merged for print")
+	}
 	if len(sider) != info.Sider {
 		t.Errorf("poppler sees %d pages of %d", len(sider), info.Sider)
 	}
@@ -426,101 +279,6 @@ func TestTaggetTekst(t *testing.T) {
 			rt.Fatalf("poppler reads %q, want %q", got, want)
 		}
 	})
-}
-
-// Each letter of the fonts looks in an extract as it does in the whole font.
-func TestUtdrag(t *testing.T) {
-	t.Parallel()
-	for navn, data := range map[string][]byte{"Regular": regular, "Bold": bold} {
-		t.Run(navn, func(t *testing.T) {
-			t.Parallel()
-			s, err := newSkrift(navn, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.nummer(mangler)
-			for r := rune(0xffff); r > 0; r -= 3 { // not in the order of the font
-				if s.har(r) {
-					s.nummer(r)
-				}
-			}
-			fil, err := s.utdrag()
-			if err != nil {
-				t.Fatal(err)
-			}
-			tabeller := map[string][]byte{} // what sfnt asks for, and PDF does not
-			for _, tag := range []string{"cmap", "name", "OS/2", "post"} {
-				tabeller[tag] = s.tabeller[tag]
-			}
-			for tag, tabell := range sfntTabeller(fil) {
-				tabeller[tag] = tabell
-			}
-			font, err := sfnt.Parse(sfntFil(tabeller))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(s.tegn) < 800 {
-				t.Fatalf("only %d letters", len(s.tegn))
-			}
-			var buf, igjen sfnt.Buffer
-			em := fixed.I(s.enhet)
-			for nr, gammel := range s.glyfer {
-				want, err := s.font.LoadGlyph(&igjen, sfnt.GlyphIndex(gammel), em, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got, err := font.LoadGlyph(&buf, sfnt.GlyphIndex(nr), em, nil)
-				if err != nil || !cmp.Equal(want, got) {
-					t.Errorf("%q looks otherwise, or not at all: %v", s.tegn[nr], err)
-				}
-				b, err := s.font.GlyphAdvance(&igjen, sfnt.GlyphIndex(gammel), em, 0)
-				if n, _ := s.fremrykk(gammel); err != nil || b != fixed.I(int(n)) {
-					t.Errorf("%q is %d wide, want %v", s.tegn[nr], n, b)
-				}
-			}
-		})
-	}
-}
-
-// White is white, and the curve goes from none to all.
-func TestSRGB(t *testing.T) {
-	t.Parallel()
-	p := sRGB()
-	if n := int(p[0])<<24 | int(p[1])<<16 | int(p[2])<<8 | int(p[3]); n != len(p) {
-		t.Errorf("says %d bytes, has %d", n, len(p))
-	}
-	tagg := func(navn string) []byte {
-		for i := range int(p[131]) {
-			rad := p[132+12*i:]
-			if string(rad[:4]) == navn {
-				at, n := int(rad[6])<<8|int(rad[7]), int(rad[10])<<8|int(rad[11])
-				return p[at : at+n]
-			}
-		}
-		t.Fatalf("no %s", navn)
-		return nil
-	}
-	for i := range 3 {
-		xyz := func(navn string) int {
-			b := tagg(navn)[8+4*i:]
-			return int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		}
-		if sum := xyz("rXYZ") + xyz("gXYZ") + xyz("bXYZ"); sum-xyz("wtpt") > 32 || sum-xyz("wtpt") < -32 {
-			t.Errorf("the colours make %d of the light that is %d", sum, xyz("wtpt"))
-		}
-	}
-	kurve := tagg("gTRC")[12:]
-	last := -1
-	for i := 0; i < len(kurve); i += 2 {
-		n := int(kurve[i])<<8 | int(kurve[i+1])
-		if n < last || i == 0 && n != 0 {
-			t.Fatalf("the curve falls at %d", i/2)
-		}
-		last = n
-	}
-	if last != 0xffff {
-		t.Errorf("the curve ends at %d", last)
-	}
 }
 
 // A long document does not stay in memory.
