@@ -29,6 +29,7 @@ type writer struct {
 	err     error
 	offsets []int64 // by number; 0: not written
 	b       bytes.Buffer
+	z       *zlib.Writer // made when first used, for it is large
 }
 
 func newWriter(w io.Writer) *writer {
@@ -70,9 +71,12 @@ func (w *writer) dict(nr int, format string, args ...any) {
 // deflated writes object nr, a stream with these entries.
 func (w *writer) deflated(nr int, entries string, data []byte) {
 	w.b.Reset()
-	z := zlib.NewWriter(&w.b)
-	_, _ = z.Write(data) // to memory
-	_ = z.Close()
+	if w.z == nil {
+		w.z = zlib.NewWriter(&w.b)
+	}
+	w.z.Reset(&w.b)
+	_, _ = w.z.Write(data) // to memory
+	_ = w.z.Close()
 	w.begin(nr)
 	fmt.Fprintf(w, "<</Length %d/Filter/FlateDecode%s>>stream\n", w.b.Len(), entries)
 	_, _ = w.Write(w.b.Bytes())

@@ -31,9 +31,10 @@ type skrift struct {
 	tabeller map[string][]byte
 	enhet    int // of the font, in the size of the letters
 
-	nr     map[rune]int
-	tegn   []rune   // by number; 0 is .notdef
-	glyfer []uint16 // by number: the glyph in the whole font
+	nr      map[rune]int
+	tegn    []rune   // by number; 0 is .notdef
+	glyfer  []uint16 // by number: the glyph in the whole font
+	bredder []int    // by number
 }
 
 func newSkrift(navn string, data []byte) (*skrift, error) {
@@ -48,6 +49,8 @@ func newSkrift(navn string, data []byte) (*skrift, error) {
 			return nil, fmt.Errorf("font %s has no %s", navn, tag)
 		}
 	}
+	b, _ := s.fremrykk(0)
+	s.bredder = []int{int(b)}
 	return s, nil
 }
 
@@ -70,7 +73,9 @@ func (s *skrift) nummer(r rune) int {
 	nr, ok := s.nr[r]
 	if !ok {
 		nr = len(s.tegn)
-		s.nr[r], s.tegn, s.glyfer = nr, append(s.tegn, r), append(s.glyfer, s.glyf(r))
+		glyf := s.glyf(r)
+		b, _ := s.fremrykk(glyf)
+		s.nr[r], s.tegn, s.glyfer, s.bredder = nr, append(s.tegn, r), append(s.glyfer, glyf), append(s.bredder, int(b))
 	}
 	return nr
 }
@@ -90,8 +95,7 @@ func (s *skrift) fremrykk(glyf uint16) (bredde, venstre uint16) {
 // bredde is the width of text in the units of the font.
 func (s *skrift) bredde(text string) (n int) {
 	for _, r := range text {
-		b, _ := s.fremrykk(s.glyfer[s.nummer(r)])
-		n += int(b)
+		n += s.bredder[s.nummer(r)]
 	}
 	return n
 }
@@ -181,7 +185,7 @@ func (s *skrift) plass(ord string, bredde int) (til, brukt int) {
 		if !unicode.Is(unicode.M, r) {
 			til, brukt = i, n
 		}
-		if n += s.bredde(string(r)); n > bredde && til > 0 {
+		if n += s.bredder[s.nummer(r)]; n > bredde && til > 0 {
 			return til, brukt
 		}
 	}
@@ -204,12 +208,14 @@ func (s *skrift) mm(enheter int, punkter float64) float64 {
 func (s *skrift) sett(b *bytes.Buffer, navn string, punkter, x, y, steg float64, linje string) {
 	grunn := arkHoyde - y - steg/2 - 0.3*punkter*punkt
 	fmt.Fprintf(b, "/%s %.2f Tf\n1 0 0 1 %.2f %.2f Tm\n<", navn, punkter, x/punkt, grunn/punkt)
+	const siffer = "0123456789ABCDEF"
 	n := 0
 	for _, r := range linje {
 		if n++; n%maksStreng == 0 {
 			b.WriteString("> Tj\n<")
 		}
-		fmt.Fprintf(b, "%04X", s.nummer(r))
+		nr := s.nummer(r)
+		b.Write([]byte{siffer[nr>>12], siffer[nr>>8&15], siffer[nr>>4&15], siffer[nr&15]})
 	}
 	b.WriteString("> Tj\n")
 }
@@ -362,9 +368,8 @@ func (s *skrift) skriv(w *writer, nr int) error {
 	cid, beskrivelse, filNr, unicodeNr := w.number(), w.number(), w.number(), w.number()
 	w.dict(nr, "/Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[%d 0 R]/ToUnicode %d 0 R", navn, cid, unicodeNr)
 	var bredder strings.Builder
-	for _, g := range s.glyfer {
-		b, _ := s.fremrykk(g)
-		fmt.Fprintf(&bredder, "%d ", promille(int(b)))
+	for _, b := range s.bredder {
+		fmt.Fprintf(&bredder, "%d ", promille(b))
 	}
 	w.dict(cid, "/Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"+
 		"/FontDescriptor %d 0 R/CIDToGIDMap/Identity/W[0[%s]]", navn, beskrivelse, strings.TrimSpace(bredder.String()))

@@ -100,14 +100,15 @@ type del struct {
 
 // deler are the parts of a document in order, as they are set. None is empty.
 func (s *sats) deler(d Tagget) (ut []del) {
-	overskrift := func(nivaa int, tekst string) {
+	const sporsmaal = 4 // and the smallest headings
+	overskrift := func(nivaa, utseende int, tekst string) {
 		st := stil{"H" + strconv.Itoa(nivaa), true, 10.5, 2.6, 0.4}
-		switch {
-		case nivaa == 1:
+		switch utseende {
+		case 1:
 			st.punkter, st.etter = 18, 3
-		case nivaa == 2:
+		case 2:
 			st.punkter, st.foer, st.etter = 14, 6, 1
-		case nivaa == 3:
+		case 3:
 			st.punkter, st.foer, st.etter = 12, 4.5, 0.6
 		}
 		if tekst = s.fet.rens(tekst); strings.TrimSpace(tekst) != "" {
@@ -119,20 +120,20 @@ func (s *sats) deler(d Tagget) (ut []del) {
 			ut = append(ut, del{stil{"P", false, 10.5, 0, 2}, a})
 		}
 	}
-	overskrift(1, d.Tittel)
+	overskrift(1, 1, d.Tittel)
 	nivaa := 1
 	for _, b := range d.Innhold {
 		switch b := b.(type) {
 		case Overskrift:
 			n := len(ut)
 			til := min(max(b.Niva, 2), nivaa+1, 6)
-			if overskrift(til, b.Tekst); len(ut) > n {
+			if overskrift(til, til, b.Tekst); len(ut) > n {
 				nivaa = til
 			}
 		case Avsnitt:
 			avsnitt(b.Tekst)
 		case Sporsmal:
-			overskrift(min(nivaa+1, 6), b.Sporsmal)
+			overskrift(min(nivaa+1, 6), sporsmaal, b.Sporsmal)
 			avsnitt(b.Svar)
 		}
 	}
