@@ -3,6 +3,7 @@ package forvaltning
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
@@ -26,7 +27,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		endre  = auth.Tilgang{Slag: auth.Person, Niva: nivaEndre, Privilegium: auth.Admin, Ressurs: p.orgRessurs, Merknad: "side; 404 for andre"}
 	)
 	const org = "/forvaltning/{orgId}"
-	return []auth.Route{
+	ruter := []auth.Route{
 		p.Rute("GET /forvaltning", person, p.velgOrg),
 		p.Rute("GET "+org, se, p.orgForside),
 		p.Rute("GET "+org+"/tjenester", se, p.visTjenester),
@@ -46,6 +47,8 @@ func (p *Forvaltning) Routes() []auth.Route {
 		p.Rute("POST "+org+"/integrasjoner/ny", endre, p.opprettIntegrasjon),
 		p.Rute("GET "+org+"/integrasjoner/{id}", endre, p.visIntegrasjon),
 		p.Rute("POST "+org+"/integrasjoner/{id}", endre, p.endreTilganger),
+		p.Rute("GET "+org+"/integrasjoner/{id}/endre", endre, p.visIntegrasjonsendring),
+		p.Rute("POST "+org+"/integrasjoner/{id}/endre", endre, p.endreIntegrasjon),
 		p.Rute("GET "+org+"/integrasjoner/{id}/passord", endre, p.visNyttPassord),
 		p.Rute("POST "+org+"/integrasjoner/{id}/passord", endre, p.lagPassord),
 		p.Rute("GET "+org+"/integrasjoner/{id}/slett", endre, p.visSlett),
@@ -54,6 +57,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		// What is not there is told on a page too.
 		p.Rute("* /forvaltning/{rest...}", alle, portal.IkkeFunnet),
 	}
+	return slices.Concat(ruter, p.brukerRuter(org, endre))
 }
 
 // orgRessurs is the organisation in the path. To whoever does not administer it,
@@ -90,6 +94,7 @@ type orgside struct {
 var meny = []struct{ sti, tekst string }{
 	{"tjenester", "meny.tjenester"},
 	{"integrasjoner", "meny.integrasjoner"},
+	{"brukere", "meny.brukere"},
 }
 
 // visOrg answers with a page of Forvaltning.

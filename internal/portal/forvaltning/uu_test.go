@@ -79,6 +79,13 @@ func tilstander(t *testing.T, h *portaltest.Hus) []portaltest.Tilstand {
 			portaltest.JS[any](f, `document.querySelector("main form button[type=submit]").click()`)
 			f.VenterPaa(`document.querySelector("#passord, main .ds-alert, h1") !== null && document.readyState === "complete"`)
 		}),
+		portaltest.Som("integrasjon-endre", portaltest.Admin, test+"/integrasjoner/"+id+"/endre", 200, nil),
+		portaltest.Som("brukere", portaltest.Admin, test+"/brukere", 200, nil),
+		portaltest.Som("bruker", portaltest.Admin, test+"/brukere", 200, func(f *portaltest.Vindu) {
+			portaltest.JS[any](f, `document.querySelector("main table a").click()`)
+			f.VenterPaa(`document.querySelector("#navn") !== null`)
+		}),
+		portaltest.Som("bruker-ny-feil", portaltest.Admin, test+"/brukere/ny", 200, portaltest.Send(true)),
 		portaltest.Som("slett", portaltest.Admin, test+"/integrasjoner/"+id+"/slett", 200, nil),
 	}
 }
