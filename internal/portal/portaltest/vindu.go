@@ -79,12 +79,12 @@ func HusMedNett(t *testing.T) *Hus {
 	return h
 }
 
-// NyttVindu opens a tab of its own cookies where fnr is logged in ("": nobody).
-func (h *Hus) NyttVindu(ctx context.Context, t *testing.T, fnr string) *Vindu {
+// nyttVindu opens a tab of its own cookies.
+func nyttVindu(ctx context.Context, t *testing.T, base string) *Vindu {
 	t.Helper()
 	ctx, stopp := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stopp)
-	f := &Vindu{T: t, ctx: ctx, base: h.Base}
+	f := &Vindu{T: t, ctx: ctx, base: base}
 	f.Kjor(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error { // as if the window were in front
 		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 		return err
@@ -109,11 +109,18 @@ func (h *Hus) NyttVindu(ctx context.Context, t *testing.T, fnr string) *Vindu {
 			if err != nil {
 				return
 			}
-			if u := e.Request.URL; !strings.HasPrefix(u, h.Base+"/") && !strings.HasPrefix(u, "data:") {
+			if u := e.Request.URL; !strings.HasPrefix(u, base+"/") && !strings.HasPrefix(u, "data:") {
 				f.klag("a request to " + u)
 			}
 		}
 	}()
+	return f
+}
+
+// NyttVindu opens a tab of its own cookies where fnr is logged in ("": nobody).
+func (h *Hus) NyttVindu(ctx context.Context, t *testing.T, fnr string) *Vindu {
+	t.Helper()
+	f := nyttVindu(ctx, t, h.Base)
 	if fnr != "" {
 		f.Kjor(chromedp.Navigate(h.Base + "/om"))
 		n := h.Som(t, fnr)
