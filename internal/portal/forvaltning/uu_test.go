@@ -1,6 +1,7 @@
 package forvaltning_test
 
 import (
+	"context"
 	"net/url"
 	"testing"
 	"time"
@@ -110,8 +111,13 @@ func TestAlleKanBrukeSidene(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
+	kanBrukes(ctx, t, h, tilstander(t, h))
+}
+
+func kanBrukes(ctx context.Context, t *testing.T, h *portaltest.Hus, liste []tilstand) {
+	t.Helper()
 	vinduer := map[string]*portaltest.Vindu{}
-	for _, s := range tilstander(t, h) {
+	for _, s := range liste {
 		f := vinduer[s.hvem]
 		if f == nil {
 			f = h.NyttVindu(ctx, t, s.hvem)
