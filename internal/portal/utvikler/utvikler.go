@@ -109,10 +109,16 @@ var meny = []struct{ sti, tekst string }{
 	{"/utvikler/meldinger", "utv.meldinger"}, {"/utvikler/feil", "utv.feil"}, {"/utvikler/klokke", "utv.klokke"},
 }
 
+// oppfrisk is how often the live page is loaded without scripts, in seconds.
+const oppfrisk = 10
+
 // vis answers with one of the pages.
 func (u *Utvikler) vis(w http.ResponseWriter, r *http.Request, status int, navn, tittel string, feilene []portal.Lenke, data map[string]any) error {
 	t := u.Tolk(r)
 	s := portal.Side{Tittel: t(tittel), Feil: feilene, Data: data}
+	if navn == "utvmeldinger" {
+		s.Oppfrisk = oppfrisk
+	}
 	for _, m := range meny {
 		s.Meny = append(s.Meny, portal.Fane{Tekst: t(m.tekst), URL: m.sti, Valgt: m.sti == r.URL.Path})
 	}
