@@ -74,6 +74,7 @@ func NewService(d Deps, cfg Config) (*Service, error) {
 	s := &Service{Deps: d, cfg: cfg.medStandard(), skjemaer: sk}
 	d.Levering.RegistrerKilde(KildeSoknad, kilde{s})
 	d.Levering.RegistrerKilde(KildeEttersendelse, kilde{s})
+	d.Levering.RegistrerKilde(KildeProve, kilde{s})
 	for _, k := range []string{KildeKlage, KildeKlageEttersendelse, KildeKlageTrekk} {
 		d.Levering.RegistrerKilde(k, klagekilde{s})
 	}
@@ -117,6 +118,9 @@ func stedKonfigurasjon(fiksOrgID string) string { return "digisos.konfigurasjon:
 // (dokumentlager contract A9). JSON documents get none: they are read through
 // this room's own API.
 func eksponertFor(fnr string) []dokumentlager.Eksponering {
+	if fnr == "" { // of a test
+		return nil
+	}
 	return []dokumentlager.Eksponering{{Type: "PERSON", Fnr: fnr}}
 }
 

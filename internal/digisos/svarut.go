@@ -36,6 +36,9 @@ func (s *Service) post(ctx context.Context, sak sak, f forsendelse, slag slag, s
 		Noark: levering.Noark{DokumentetsDato: klokke.Oslo(sendt)}, Kontakter: konf.Kontaktpersoner.TekniskAnsvarligEpost,
 		Tosidig: true, Farger: true,
 	}
+	if sak.prove != 0 {
+		p.BareSvarInn, p.Kontakter = s.cfg.Provefrist, nil
+	}
 	if svarPa != nil && svarPa.SendtKanal == levering.KanalSvarUt {
 		p.SvarPa = svarPa.ID
 	}
@@ -92,7 +95,7 @@ func (k kilde) Avvist(ctx context.Context, tx *store.Tx, l levering.Levering, be
 	tx.OnCommit(func() {
 		s.Log.Warn("the fagsystem refused a forsendelse", "digisosId", f.SakID, "forsendelseId", f.ID, "leveranseId", l.LeveranseID, "kanal", l.Kanal)
 	})
-	if tidligere > 0 || s.Mail == nil {
+	if tidligere > 0 || s.Mail == nil || l.Kilde == KildeProve {
 		return nil
 	}
 	til, err := s.kontakter(ctx, tx, l.FiksOrgID)

@@ -334,3 +334,30 @@ func (s *Service) egen(ctx context.Context, q store.Queryer, meldingID string) (
 	e.opprettet, e.utloper = store.Time(opprettet), store.Time(utloper)
 	return e, err
 }
+
+// Underveis is where a message stands whose id the platform chose.
+type Underveis struct {
+	IKo     bool // it waits in its mottaker's queue, or is in a consumer's hands
+	Utdelt  bool // a consumer has been given it
+	Forsok  int  // failed attempts
+	Utloper time.Time
+}
+
+// Underveis finds it; feil.IkkeFunnet when the platform sent no such message.
+func (s *Service) Underveis(ctx context.Context, meldingID string) (Underveis, error) {
+	e, err := s.egen(ctx, s.DB.Read(), meldingID)
+	if err != nil {
+		return Underveis{}, err
+	}
+	u := Underveis{Utloper: e.utloper}
+	err = s.DB.Read().QueryRowContext(ctx, `SELECT forsok, levert FROM fiksio_melding WHERE utloper = $1 AND melding_id = $2`,
+		store.Micros(e.utloper), meldingID).Scan(&u.Forsok, &u.Utdelt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return u, nil
+	case err != nil:
+		return u, fmt.Errorf("reading where message %s is: %w", meldingID, err)
+	}
+	u.IKo = true
+	return u, nil
+}

@@ -32,7 +32,7 @@ func (s *Service) Routes() []auth.Route {
 func system(r *http.Request) string { return auth.From(r.Context()).KontoID }
 
 // hentNyeForsendelser lists what waits for the mottakersystem, as a stream: the
-// oldest first, at most MaksListe. It changes nothing.
+// oldest first, at most MaksListe. It changes nothing, but notes that a test was seen.
 func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) error {
 	if id := r.PathValue("mottakerid"); id != "" && !strings.EqualFold(id, system(r)) {
 		return ikkeFunnet("Mottakersystemet")
@@ -47,7 +47,7 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	skilletegn := "["
+	skilletegn, prover := "[", []string(nil)
 	for antall := 0; len(bunke) > 0; {
 		for _, rad := range bunke {
 			etter = rad
@@ -58,6 +58,9 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 			}
 			if _, err := io.WriteString(w, skilletegn); err != nil {
 				return err
+			}
+			if rad.prove {
+				prover = append(prover, rad.id)
 			}
 			if _, err := w.Write(medURL(element, s.cfg.BaseURL+prefiks+"/forsendelse/"+rad.id)); err != nil {
 				return err
@@ -76,8 +79,11 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 	if skilletegn == "[" {
 		slutt = "[]"
 	}
-	_, err = io.WriteString(w, slutt)
-	return err
+	if _, err = io.WriteString(w, slutt); err != nil {
+		return err
+	}
+	s.merkProve(ctx, hendelseListet, prover...)
+	return nil
 }
 
 // lastNed sends the files: a zip, encrypted (SvarUt contract §1.3). Content-Type is
@@ -96,7 +102,11 @@ func (s *Service) lastNed(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return n.skriv(r.Context(), w)
+	if err := n.skriv(r.Context(), w); err != nil || !n.prove {
+		return err
+	}
+	s.merkProve(r.Context(), hendelseHentet, n.id)
+	return nil
 }
 
 // kvitterMottak takes any body and type; the answer is exactly 200, and empty.
