@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +50,10 @@ type Config struct {
 	// Open listeners. AMQP is plain, AMQPS already wrapped in TLS; both may be nil.
 	HTTP, AMQP, AMQPS net.Listener
 
+	// AMQPVert is the host by which fagsystemer reach AMQP, with port or without, for
+	// the pages to tell; "": the host of BaseURL, and the port of the listener.
+	AMQPVert string
+
 	BaseURL    string // external address of the APIs, without trailing slash
 	MinsideURL string // external address of the citizens' pages; "" = BaseURL
 
@@ -78,6 +84,32 @@ type Config struct {
 	Omslag func(http.Handler) http.Handler
 	// Klargjor runs after the migrations and before anything is served: seeding.
 	Klargjor func(context.Context, *App) error
+}
+
+// amqp is where the pages say that fagsystemer connect: by TLS where there is a
+// listener for it.
+func (c Config) amqp() (ut forvaltning.AMQP) {
+	ln := c.AMQPS
+	if ut.TLS = ln != nil; !ut.TLS {
+		ln = c.AMQP
+	}
+	if ln == nil {
+		return ut
+	}
+	if a, ok := ln.Addr().(*net.TCPAddr); ok {
+		ut.Port = a.Port
+	}
+	ut.Vert = c.AMQPVert
+	if vert, port, err := net.SplitHostPort(c.AMQPVert); err == nil {
+		ut.Vert = vert
+		if n, err := strconv.Atoi(port); err == nil {
+			ut.Port = n
+		}
+	}
+	if u, err := url.Parse(c.BaseURL); ut.Vert == "" && err == nil {
+		ut.Vert = u.Hostname()
+	}
+	return ut
 }
 
 // App is a platform that has been built. The rooms may be called between New
@@ -213,7 +245,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
 	}
-	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn})
+	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, AMQP: cfg.amqp()})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()

@@ -158,7 +158,7 @@ func (s *Service) fiksIO(ctx context.Context, sak sak, f forsendelse) (levering.
 		return ut, err
 	}
 	if enhet != "" {
-		konto, err := s.FiksIO.SlaOpp(ctx, "NAVENHET_ID."+enhet, Protokoll, sikkerhetsniva)
+		konto, err := s.FiksIO.SlaOpp(ctx, "NAVENHET_ID."+enhet, Protokoll, Sikkerhetsniva)
 		switch {
 		case feil.Er(err, feil.IkkeFunnet), feil.Er(err, feil.Ugyldig):
 		case err != nil:

@@ -11,7 +11,7 @@ import (
 
 // What a test says of itself, wherever a person reads it.
 const (
-	provetittel = "TESTSØKNAD – skal ikke behandles"
+	ProveTittel = "TESTSØKNAD – skal ikke behandles"
 	provetekst  = "Dette er en testsøknad. En administrator i kommunen har sendt den for å se at søknader kommer fram til fagsystemet. " +
 		"Den gjelder ingen person: navnet og fødselsnummeret er oppdiktet. Ingen venter på svar, og ingenting skal behandles eller utbetales. " +
 		"Den kan slettes i fagsystemet når den er funnet igjen der."
@@ -34,7 +34,7 @@ func proveSoknad(konf konfigurasjon, enhet string) any {
 			"arbeid":      felt{},
 			"utdanning":   felt{"kilde": bruker, "erStudent": false},
 			"familie":     felt{"forsorgerplikt": felt{}},
-			"begrunnelse": felt{"kilde": bruker, "hvorforSoke": provetekst, "hvaSokesOm": provetittel},
+			"begrunnelse": felt{"kilde": bruker, "hvorforSoke": provetekst, "hvaSokesOm": ProveTittel},
 			"bosituasjon": felt{"kilde": bruker},
 			"okonomi": felt{
 				"opplysninger": felt{"utbetaling": []any{}, "utgift": []any{}},
@@ -51,13 +51,13 @@ func proveSoknad(konf konfigurasjon, enhet string) any {
 func provePDF(navn string, konf konfigurasjon, naa time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	_, err := pdf.Skriv(&b, pdf.Tekst{
-		Tittel: provetittel, Undertittel: navn,
+		Tittel: ProveTittel, Undertittel: navn,
 		Deler: []pdf.Del{
 			{Avsnitt: []string{provetekst}},
 			{Tabell: []pdf.Rad{{Navn: "Søker", Verdi: ProveNavn + " (oppdiktet)"}, {Navn: "Mottaker", Verdi: konf.Postadresse.Navn},
 				{Navn: "Sendt", Verdi: klokke.Oslo(naa).Format("02.01.2006 kl. 15:04")}}},
 		},
-		Bunntekst: provetittel, Laget: naa,
+		Bunntekst: ProveTittel, Laget: naa,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the PDF of a test: %w", err)

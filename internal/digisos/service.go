@@ -124,7 +124,8 @@ func eksponertFor(fnr string) []dokumentlager.Eksponering {
 	return []dokumentlager.Eksponering{{Type: "PERSON", Fnr: fnr}}
 }
 
-const sikkerhetsniva = 4
+// Sikkerhetsniva is that of everything in Digisos.
+const Sikkerhetsniva = 4
 
 // motta streams one uploaded file in, decrypting it.
 func (s *Service) motta(ctx context.Context, r io.Reader) (*dokumentlager.Opplasting, error) {
@@ -144,7 +145,7 @@ func (s *Service) mottaJSON(ctx context.Context, b []byte) (*dokumentlager.Oppla
 func (s *Service) lagreJSON(ctx context.Context, tx *store.Tx, o *dokumentlager.Opplasting, kontoID, sakID, navn string) (string, error) {
 	m, err := s.Dokumentlager.Lagre(ctx, tx, o, dokumentlager.Metadata{
 		KontoID: kontoID, Dokumentnavn: navn, Mimetype: "application/json",
-		Sikkerhetsniva: sikkerhetsniva, Korrelasjonsid: sakID,
+		Sikkerhetsniva: Sikkerhetsniva, Korrelasjonsid: sakID,
 	})
 	return m.ID, err
 }

@@ -30,7 +30,7 @@ func slagAv(kilde string) slag {
 		return slag{kilde, "Søknad", "Søknad til NAV", navnSoknad, "soknad.pdf",
 			AkseptertFiks, SendtFiksIO, SendtSvarUt, "DIGISOS_SOKNAD_MOTTATT"}
 	case KildeProve:
-		return slag{kilde, "Testsøknad", provetittel, navnSoknad, "soknad.pdf",
+		return slag{kilde, "Testsøknad", ProveTittel, navnSoknad, "soknad.pdf",
 			AkseptertFiks, SendtFiksIO, SendtSvarUt, "DIGISOS_PROVE_SENDT"}
 	case KildeEttersendelse:
 		return slag{kilde, "Ettersendelse", "Ettersendelse til NAV", "", "ettersendelse.pdf",

@@ -14,7 +14,8 @@ import (
 // What NAV itself put into its forsendelser to SvarUt until 2024, and importers
 // behind SvarInn were built for (§2.3).
 const (
-	forsendelseType = "nav.digisos" // SvarInn finds the mottakersystem by it
+	// ForsendelseType is what SvarInn finds the mottakersystem by.
+	ForsendelseType = "nav.digisos"
 	avgivendeSystem = "digisos_avsender"
 )
 
@@ -31,8 +32,8 @@ func (s *Service) post(ctx context.Context, sak sak, f forsendelse, slag slag, s
 	}
 	sendt := store.Time(f.Sendt)
 	p := levering.Post{
-		Tittel: slag.tittel, ForsendelseType: forsendelseType, AvgivendeSystem: avgivendeSystem,
-		Niva: sikkerhetsniva, Mottatt: sendt, Avsender: s.cfg.Avsender, Mottaker: konf.svarUtAdresse(),
+		Tittel: slag.tittel, ForsendelseType: ForsendelseType, AvgivendeSystem: avgivendeSystem,
+		Niva: Sikkerhetsniva, Mottatt: sendt, Avsender: s.cfg.Avsender, Mottaker: konf.svarUtAdresse(),
 		Noark: levering.Noark{DokumentetsDato: klokke.Oslo(sendt)}, Kontakter: konf.Kontaktpersoner.TekniskAnsvarligEpost,
 		Tosidig: true, Farger: true,
 	}

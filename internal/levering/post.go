@@ -24,9 +24,9 @@ type Post struct {
 	KunDigital      bool     // never printed, and without guarantee
 	// BareSvarInn: it is a test of a set-up. No channel but SvarInn carries it, for
 	// so long, without guarantee, and nobody is alarmed; 0: a letter like others.
-	BareSvarInn     time.Duration
-	Taushetsbelagt  bool     // Altinn's service for confidential post
-	KorrelasjonsID  string   // the sender's
+	BareSvarInn    time.Duration
+	Taushetsbelagt bool   // Altinn's service for confidential post
+	KorrelasjonsID string // the sender's
 }
 
 // Adresse is of a person or an organisation; at most one of Fnr and Orgnr is set.

@@ -35,7 +35,10 @@ type Side struct {
 	Smuler []Lenke
 	Feil   []Lenke // what is wrong in the form, each with the field
 	Videre string  // where the page leads on its own
-	Data   any
+	// Oppfrisk is how often a browser without scripts loads the page anew, in
+	// seconds; 0: never. With scripts a part of it is fetched (data-hent).
+	Oppfrisk int
+	Data     any
 	// Sammenheng is what the page is about, such as an organisation, with the way
 	// to another one, and the main navigation within it.
 	Sammenheng, Bytt string
@@ -66,8 +69,8 @@ func (p *Portal) lesMaler(innhold ...fs.FS) (map[string]map[string]*mal, error) 
 		grunn, err := template.New("").Funcs(template.FuncMap{
 			"t":         p.tekster.til(spraak),
 			"dato":      func(t time.Time) string { return Dato(spraak, t) },
-			"klokka":    func(t time.Time) string { return klokkeslett(spraak, t) },
-			"tidspunkt": func(t time.Time) string { return tidspunkt(spraak, t) },
+			"klokka":    func(t time.Time) string { return Klokkeslett(spraak, t) },
+			"tidspunkt": func(t time.Time) string { return Tidspunkt(spraak, t) },
 			"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 			"statisk":   p.statisk.sti,
 			"inc":       func(i int) int { return i + 1 },

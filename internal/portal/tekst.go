@@ -131,18 +131,18 @@ func Dato(spraak string, t time.Time) string {
 	return fmt.Sprintf("%d. %s %d", t.Day(), maaneder["nb"][t.Month()-1], t.Year())
 }
 
-// klokkeslett is a time of day in Norway: «14.02».
-func klokkeslett(spraak string, t time.Time) string {
+// Klokkeslett is a time of day in Norway: «14.02».
+func Klokkeslett(spraak string, t time.Time) string {
 	if spraak == "en" {
 		return klokke.Oslo(t).Format("15:04")
 	}
 	return klokke.Oslo(t).Format("15.04")
 }
 
-// tidspunkt is a moment in words: «3. november 2026 kl. 14.02».
-func tidspunkt(spraak string, t time.Time) string {
+// Tidspunkt is a moment in words: «3. november 2026 kl. 14.02».
+func Tidspunkt(spraak string, t time.Time) string {
 	if spraak == "en" {
-		return Dato(spraak, t) + " at " + klokkeslett(spraak, t)
+		return Dato(spraak, t) + " at " + Klokkeslett(spraak, t)
 	}
-	return Dato(spraak, t) + " kl. " + klokkeslett(spraak, t)
+	return Dato(spraak, t) + " kl. " + Klokkeslett(spraak, t)
 }

@@ -109,7 +109,7 @@ func TestTider(t *testing.T) {
 	t.Parallel()
 	tid := time.Date(2026, 11, 3, 13, 2, 0, 0, time.UTC)
 	for sprak, want := range map[string]string{"nb": "3. november 2026 kl. 14.02", "nn": "3. november 2026 kl. 14.02", "en": "3 November 2026 at 14:02"} {
-		if got := tidspunkt(sprak, tid); got != want {
+		if got := Tidspunkt(sprak, tid); got != want {
 			t.Errorf("%s: %s", sprak, got)
 		}
 	}

@@ -298,7 +298,8 @@ func digisosSmuler(t portal.Tolk, orgID, her string) []portal.Lenke {
 func digisosFaner(t portal.Tolk, orgID, valgt string) portal.Faner {
 	u := "/forvaltning/" + orgID + "/digisos"
 	return portal.Faner{Merke: t("tjeneste.digisos"), Faner: []portal.Fane{
-		{Tekst: t("tjeneste.oppsett"), URL: u, Valgt: valgt == "oppsett"}, {Tekst: t("stenging.tittel"), URL: u + "/stenging", Valgt: valgt == "stenging"}}}
+		{Tekst: t("tjeneste.oppsett"), URL: u, Valgt: valgt == "oppsett"}, {Tekst: t("stenging.tittel"), URL: u + "/stenging", Valgt: valgt == "stenging"},
+		{Tekst: t("prov.tittel"), URL: u + "/prov", Valgt: valgt == "prov"}}}
 }
 
 // visForutsetninger is the page before the wizard.
@@ -336,7 +337,8 @@ func (p *Forvaltning) digisosFerdig(w http.ResponseWriter, r *http.Request) erro
 	if k.StotterOppdateringer {
 		kv.Videre = append(kv.Videre, portal.Lenke{Tekst: t("ferdig.integrasjon"), URL: "/forvaltning/" + org.ID + "/integrasjoner/ny"}, portal.Lenke{Tekst: t("ferdig.maskinporten")})
 	}
-	kv.Videre = append(kv.Videre, portal.Lenke{Tekst: t("ferdig.oversikt"), URL: "/forvaltning/" + org.ID + "/digisos"})
+	kv.Videre = append(kv.Videre, portal.Lenke{Tekst: t("prov.tittel"), URL: "/forvaltning/" + org.ID + "/digisos/prov"},
+		portal.Lenke{Tekst: t("ferdig.oversikt"), URL: "/forvaltning/" + org.ID + "/digisos"})
 	return p.visOrg(w, r, http.StatusOK, "kvittering", orgside{Tittel: t("ferdig.tittel"), Org: &org, Aktiv: "tjenester",
 		Smuler: digisosSmuler(t, org.ID, t("ferdig.smule")), Data: kv})
 }

@@ -25,12 +25,13 @@ func Del() portal.Del {
 		{Tittel: "hjem.forvaltning", Om: "hjem.forvaltning.om", Lenke: "hjem.forvaltning.aapne", URL: "/forvaltning", Innlogging: true}}}
 }
 
-// Deps are the rooms below that these pages stand on. All are required.
+// Deps are the rooms below that these pages stand on. All rooms are required.
 type Deps struct {
 	Organisasjon *organisasjon.Service
 	FiksIO       *fiksio.Service
 	Digisos      *digisos.Service
 	SvarInn      *svarinn.Service
+	AMQP         AMQP // for the pages to tell; may be empty
 }
 
 // Forvaltning is the pages, on their base.

@@ -57,7 +57,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		// What is not there is told on a page too.
 		p.Rute("* /forvaltning/{rest...}", alle, portal.IkkeFunnet),
 	}
-	return slices.Concat(ruter, p.brukerRuter(org, endre))
+	return slices.Concat(ruter, p.provRuter(org+"/digisos/prov", endre), p.brukerRuter(org, endre))
 }
 
 // orgRessurs is the organisation in the path. To whoever does not administer it,
@@ -86,7 +86,9 @@ type orgside struct {
 	Aktiv  string                     // which entry of the navigation it belongs to
 	Smuler []portal.Lenke
 	Feil   []portal.Lenke // what is wrong in the form, each with the field
-	Data   any
+	// Oppfrisk as in portal.Side.
+	Oppfrisk int
+	Data     any
 }
 
 // meny are the entries of the navigation: the last part of the address, and the
@@ -99,7 +101,7 @@ var meny = []struct{ sti, tekst string }{
 
 // visOrg answers with a page of Forvaltning.
 func (p *Forvaltning) visOrg(w http.ResponseWriter, r *http.Request, status int, navn string, o orgside) error {
-	s := portal.Side{Tittel: o.Tittel, Smuler: o.Smuler, Feil: o.Feil, Data: o.Data}
+	s := portal.Side{Tittel: o.Tittel, Smuler: o.Smuler, Feil: o.Feil, Oppfrisk: o.Oppfrisk, Data: o.Data}
 	if o.Org != nil {
 		t := p.Tolk(r)
 		s.Sammenheng, s.Bytt = o.Org.Navn, "/forvaltning"

@@ -10,6 +10,9 @@ import (
 	"knutepunkt/internal/httpx"
 )
 
+// StiListe is the path of the list that mottakersystemer fetch.
+const StiListe = prefiks + "/mottaker/hentNyeForsendelser"
+
 const (
 	prefiks    = "/tjenester/svarinn"
 	maksFeilet = 256 << 10 // bytes of the body of mottakFeilet
@@ -21,7 +24,7 @@ func (s *Service) Routes() []auth.Route {
 	inn := auth.Basic{Realm: "KS Svarut mottaker login", Slag: auth.Mottakersystem, Sjekk: s.LoggInn}
 	t := auth.Tilgang{Slag: auth.Mottakersystem, Merknad: "bare mottakersystemets egne forsendelser"}
 	return []auth.Route{
-		{Pattern: "GET " + prefiks + "/mottaker/hentNyeForsendelser", Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
+		{Pattern: "GET " + StiListe, Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
 		{Pattern: "GET " + prefiks + "/mottaker/{mottakerid}/hentNyeForsendelser", Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
 		{Pattern: "GET " + prefiks + "/forsendelse/{forsendelseId}", Tilgang: t, Innlogging: inn, Handler: s.lastNed},
 		{Pattern: "POST " + prefiks + "/kvitterMottak/forsendelse/{forsendelseId}", Tilgang: t, Innlogging: inn, Handler: s.kvitterMottak},
