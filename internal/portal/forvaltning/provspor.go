@@ -116,7 +116,7 @@ func (pl provplass) foran(pr digisos.Prove) ([]provsteg, error) {
 	pl.konf.BrukerFiksIO = pr.Kanal == levering.KanalFiksIO
 	for _, s := range pl.sjekker() {
 		if s.id != "konsument" { // that one is looked at all the time
-			ut = append(ut, provsteg{ID: s.id, Tekst: s.tekst, Tilstand: stegFerdig, Tid: pr.Startet})
+			ut = append(ut, provsteg{ID: s.id, Tekst: s.tekst, Tilstand: stegIOrden, Tid: pr.Startet})
 		}
 	}
 	return ut, nil
@@ -136,7 +136,7 @@ func (pl provplass) overFiksIO(f *folge, foran *[]provsteg) error {
 	f.legg("mottatt", pl.t("prov.mottatt"), pr.Bekreftet, pr.Slutt)
 
 	if sendt && f.naa("hentet").ID != "" {
-		s := provsteg{ID: "konsument", Tekst: pl.t("prov.konsument"), Tilstand: stegFerdig}
+		s := provsteg{ID: "konsument", Tekst: pl.t("prov.konsument"), Tilstand: stegIOrden}
 		konto, err := pl.p.FiksIO.Konto(pl.ctx, pl.konf.FiksIOKontoID)
 		switch {
 		case feil.Er(err, feil.IkkeFunnet): // gone meanwhile

@@ -29,6 +29,7 @@ const (
 	stegVenter   stegtilstand = iota // it comes later
 	stegPaagaar                      // it is what the test waits for
 	stegFerdig                       //
+	stegIOrden                       // of what must be in place
 	stegAdvarsel                     // it does not stop the test, but somebody should look at it
 	stegFeilet                       //
 	stegUtenfor                      // it was never reached
@@ -59,6 +60,8 @@ func merk(t portal.Tolk, steg []provsteg) []provsteg {
 			s.Merke, s.Farge = t("prov.paagaar"), "info"
 		case stegFerdig:
 			s.Merke, s.Farge = t("prov.ferdig"), "success"
+		case stegIOrden:
+			s.Merke, s.Farge = t("prov.iorden"), "success"
 		case stegAdvarsel:
 			s.Merke, s.Farge = t("prov.advarsel"), "warning"
 		case stegFeilet:
@@ -126,7 +129,7 @@ func (pl provplass) sjekker() []sjekk {
 func (pl provplass) sjekkAlle() (steg []provsteg, ok bool, err error) {
 	ok = true
 	for _, sj := range pl.sjekker() {
-		s := provsteg{ID: sj.id, Tekst: sj.tekst, Tilstand: stegFerdig}
+		s := provsteg{ID: sj.id, Tekst: sj.tekst, Tilstand: stegIOrden}
 		if !ok {
 			s.Tilstand = stegUtenfor
 		} else if err := sj.se(&s); err != nil {

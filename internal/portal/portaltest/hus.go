@@ -54,6 +54,9 @@ type Hus struct {
 	Fio    *fiksio.Service
 	Dig    *digisos.Service
 	Inn    *svarinn.Service
+	Dok    *dokumentlager.Service
+	Lev    *levering.Service
+	Rev    *audit.Service
 	router *httpx.Router
 	Base   string
 	Logg   *logg // what the router has logged
@@ -92,12 +95,13 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	h.Org = organisasjon.New(g.DB, g.Ring, g.Klokke, rev)
 	dok := dokumentlager.NewService(g.DB, g.Ring, g.Blobs, g.Klokke, g.Jobs, h.Org)
 	lev := levering.NewService(g.DB, g.Klokke, g.Jobs, g.Mail, log, levering.Config{})
+	h.Dok, h.Lev, h.Rev = dok, lev, rev
 	var err error
 	h.Fio, err = fiksio.New(t.Context(), fiksio.Deps{DB: g.DB, Klokke: g.Klokke, Ring: g.Ring, Blobs: g.Blobs, Jobs: g.Jobs,
 		Organisasjon: h.Org, Dokumentlager: dok, Tilgang: h.Org, Log: log})
 	Must(t, err)
 	h.Dig, err = digisos.NewService(digisos.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org,
-		Dokumentlager: dok, Levering: lev, FiksIO: h.Fio, Audit: rev, Log: log}, digisos.Config{MellomlagringOrgID: OrgNAV})
+		Dokumentlager: dok, Levering: lev, FiksIO: h.Fio, Audit: rev, Mail: g.Mail, Log: log}, digisos.Config{MellomlagringOrgID: OrgNAV})
 	Must(t, err)
 	h.Inn, err = svarinn.New(svarinn.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org, Levering: lev,
 		Varsler: g.Mail, Audit: rev, Roller: svarinn.Rolletabell{DB: g.DB, Ring: g.Ring}, Log: log}, svarinn.Config{BaseURL: base})
@@ -116,7 +120,8 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		}
 	}
 	aapen := auth.Tilgang{Slag: auth.Anonym}
-	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn}).Routes()...), u.Routes()...)
+	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn,
+		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
 		h.P.Rute("GET /prove/403", aapen, feilende(feil.IngenTilgang)), h.P.Rute("GET /prove/429", aapen, feilende(feil.ForMange)))
 	Must(t, auth.Guard(h.router, h.P, h.Org, ruter))
