@@ -150,14 +150,14 @@ func TestProvFiksIO(t *testing.T) {
 	sti := sendProv(t, n)
 	id := sti[len(provsti)+1:]
 	n.Post(t, provsti, "id", id).Til(t, sti) // pressed twice
-	erSteg(t, n.Get(t, sti).Er(t, 200, "Vi venter på: Melding bygd og kryptert", `data-hent="prov-status"`, `<noscript><meta http-equiv="refresh" content="10"></noscript>`),
+	erSteg(t, n.Get(t, sti).Er(t, 200, "Neste steg: Melding bygd og kryptert", `data-hent="prov-status"`, `<noscript><meta http-equiv="refresh" content="10"></noscript>`),
 		"Melding bygd og kryptert: Pågår", "Lagt i køen: Venter", "Hentet av fagsystemet: Venter", "Kvittering fra fagsystemet: Venter")
 	// Only the one who looks decides when it stops.
 	if s := n.Get(t, sti+"?stopp=1").Er(t, 200, "Siden oppdaterer seg ikke"); strings.Contains(s.HTML, "data-hent=") || strings.Contains(s.HTML, "http-equiv") {
 		t.Error("a page that was stopped goes on")
 	}
 	utfor(t, h)
-	erSteg(t, n.Get(t, sti).Er(t, 200, "Vi venter på: Hentet av fagsystemet", "1 tilkoblet nå"),
+	erSteg(t, n.Get(t, sti).Er(t, 200, "Neste steg: Hentet av fagsystemet", "1 tilkoblet nå"),
 		"Tilkoblet fagsystem: I orden", "Melding bygd og kryptert: Ferdig", "Lagt i køen: Ferdig", "Hentet av fagsystemet: Pågår", "Kvittering fra fagsystemet: Venter")
 
 	// What arrives is a søknad like any other, and says that it is none.

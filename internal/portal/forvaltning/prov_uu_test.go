@@ -50,12 +50,12 @@ func TestAlleKanBrukeProv(t *testing.T) {
 	svar(t, h, m, digisos.TypeSoknadMottatt)
 	paavei := nyProve(t, h)
 	portaltest.Proev(t, h, []portaltest.Tilstand{
-		portaltest.Som("prov-skog-feil", portaltest.Admin, "/forvaltning/" + portaltest.OrgSkog + "/digisos/prov", 200, nil),
+		portaltest.Som("prov-skog-feil", portaltest.Admin, "/forvaltning/"+portaltest.OrgSkog+"/digisos/prov", 200, nil),
 		portaltest.Som("prov-igang", portaltest.Admin, provsti, 200, nil),
 		portaltest.Som("prov-avvist", portaltest.Admin, avvist, 200, nil),
 		portaltest.Som("prov-virker", portaltest.Admin, virker, 200, nil),
 		portaltest.Som("prov-paavei", portaltest.Admin, paavei, 200, nil),
-		portaltest.Som("prov-stanset", portaltest.Admin, paavei + "?stopp=1", 200, nil),
+		portaltest.Som("prov-stanset", portaltest.Admin, paavei+"?stopp=1", 200, nil),
 		portaltest.Som("prov-klar", portaltest.Admin2, provsti, 200, func(f *portaltest.Vindu) {
 			portaltest.Must(t, h.Dig.AvbrytProve(t.Context(), portaltest.OrgTest, paavei[len(provsti)+1:]))
 			f.Gaa(provsti)
