@@ -3,6 +3,8 @@ package digisos
 import (
 	"encoding/json"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,5 +194,29 @@ func TestProveEnOmGangen(t *testing.T) {
 	must(t, err)
 	if p := h.lesProve(t, orgOslo, l.KildeID); len(epost) != 0 || l.Kilde == KildeProve && (p.Begrunnelse != "fordi" || p.Slutt.IsZero()) {
 		t.Errorf("%+v %+v", p, epost)
+	}
+}
+
+// Many at once: one is sent.
+func TestSamtidigeProver(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	ctx := auth.With(t.Context(), adminOs)
+	var sendt atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			err := h.s.SendProve(ctx, orgOslo, uuid.NewString())
+			if err == nil {
+				sendt.Add(1)
+			} else if !feil.Er(err, feil.Konflikt) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	h.lever(t)
+	if sendt.Load() != 1 || len(h.fiksIO.sett) != 1 {
+		t.Errorf("%d were taken in, %d sent", sendt.Load(), len(h.fiksIO.sett))
 	}
 }

@@ -320,18 +320,19 @@ func (s *Service) merkEgen(ctx context.Context, tx *store.Tx, m *Melding) (bool,
 type egen struct {
 	mottaker, ventetSvar string
 	opprettet, utloper   time.Time
+	avvist               time.Time
 }
 
 // egen finds one; feil.IkkeFunnet.
 func (s *Service) egen(ctx context.Context, q store.Queryer, meldingID string) (egen, error) {
 	var e egen
-	var opprettet, utloper int64
-	err := q.QueryRowContext(ctx, `SELECT mottaker_id, ventet_svar, opprettet, utloper FROM fiksio_egen WHERE melding_id = $1`, meldingID).
-		Scan(&e.mottaker, &e.ventetSvar, &opprettet, &utloper)
+	var opprettet, utloper, avvist int64
+	err := q.QueryRowContext(ctx, `SELECT mottaker_id, ventet_svar, opprettet, utloper, avvist FROM fiksio_egen WHERE melding_id = $1`, meldingID).
+		Scan(&e.mottaker, &e.ventetSvar, &opprettet, &utloper, &avvist)
 	if errors.Is(err, sql.ErrNoRows) {
 		return egen{}, feil.Ny(feil.IkkeFunnet, "Plattformen har ikke sendt meldingen %s", visID(meldingID))
 	}
-	e.opprettet, e.utloper = store.Time(opprettet), store.Time(utloper)
+	e.opprettet, e.utloper, e.avvist = store.Time(opprettet), store.Time(utloper), store.Time(avvist)
 	return e, err
 }
 
@@ -341,6 +342,7 @@ type Underveis struct {
 	Utdelt  bool // a consumer has been given it
 	Forsok  int  // failed attempts
 	Utloper time.Time
+	Avvist  time.Time // when the mottaker refused it for good, without a word; zero: it did not
 }
 
 // Underveis finds it; feil.IkkeFunnet when the platform sent no such message.
@@ -349,7 +351,7 @@ func (s *Service) Underveis(ctx context.Context, meldingID string) (Underveis, e
 	if err != nil {
 		return Underveis{}, err
 	}
-	u := Underveis{Utloper: e.utloper}
+	u := Underveis{Utloper: e.utloper, Avvist: e.avvist}
 	err = s.DB.Read().QueryRowContext(ctx, `SELECT forsok, levert FROM fiksio_melding WHERE utloper = $1 AND melding_id = $2`,
 		store.Micros(e.utloper), meldingID).Scan(&u.Forsok, &u.Utdelt)
 	switch {

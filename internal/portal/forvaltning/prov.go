@@ -50,6 +50,13 @@ func (p *Forvaltning) visProv(w http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
+	felt, err := p.Gjenopprettet(r)
+	if err != nil {
+		return err
+	}
+	if felt != nil {
+		return p.visProvside(w, r, pl, s, http.StatusOK, pl.t("prov.igjeninn"))
+	}
 	return p.visProvside(w, r, pl, s, http.StatusOK, "")
 }
 

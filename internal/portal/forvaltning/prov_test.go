@@ -1,6 +1,7 @@
 package forvaltning_test
 
 import (
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/fiksio"
+	"knutepunkt/internal/fiksio/amqp"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/portal/portaltest"
@@ -227,6 +229,29 @@ func TestProvFiksIOFeil(t *testing.T) {
 			portaltest.Must(t, h.Fio.Ta(t.Context(), m, nil))
 			svar(t, h, m, "no.ks.fiks.kvittering.ugyldigforespoersel.v1")
 		}, []string{"Fagsystemet avviste testsøknaden"}, []string{"Kvittering fra fagsystemet: Feilet"}},
+		"given back three times": {func(t *testing.T, h *portaltest.Hus, id string) {
+			n := h.Som(t, portaltest.Admin)
+			m := melding(t, h)
+			b, ref := h.Fio.Broker(nil), []amqp.Ref{{Queue: fiksio.Ko(portaltest.Konto), Seq: m.Seq}}
+			portaltest.Must(t, b.Delivered(t.Context(), ref))
+			n.Get(t, provsti+"/"+id).Er(t, 200, "Fagsystemet har fått meldingen, og har ikke bekreftet (ack) den ennå")
+			for i := range fiksio.MaxForsok {
+				if i > 0 {
+					n.Get(t, provsti+"/"+id).Er(t, 200, fmt.Sprintf("gitt den fra seg igjen (nack) %d ganger av 3", i))
+				}
+				_, err := b.Requeue(t.Context(), ref)
+				portaltest.Must(t, err)
+			}
+			utfor(t, h)
+		}, []string{"men bekreftet (ack) den aldri", "ikke hører til sertifikatet"}, []string{"Hentet av fagsystemet: Feilet", nei}},
+		"refused without a word": {func(t *testing.T, h *portaltest.Hus, id string) {
+			portaltest.Must(t, h.Fio.Broker(nil).Reject(t.Context(), []amqp.Ref{{Queue: fiksio.Ko(portaltest.Konto), Seq: melding(t, h).Seq}}))
+			n := h.Som(t, portaltest.Admin)
+			if s := n.Get(t, provsti+"/"+id).Er(t, 200, "avviste den for godt (nack)", "Den stoppet her: Hentet av fagsystemet.", "Avbryt prøven"); strings.Contains(s.HTML, "data-hent=") {
+				t.Error("the page goes on")
+			}
+			h.Frem(t, 41*time.Minute) // for whoever does not cancel it
+		}, []string{"avviste den for godt (nack)"}, []string{"Hentet av fagsystemet: Feilet", nei}},
 		"cancelled": {func(t *testing.T, h *portaltest.Hus, id string) {
 			n := h.Som(t, portaltest.Admin2)
 			for range 2 {
@@ -489,5 +514,27 @@ func TestProvEnOmGangen(t *testing.T) {
 	})
 	if err := h.Dig.SendProve(t.Context(), portaltest.OrgTest, uuid.NewString()); !feil.Er(err, feil.ForMange) {
 		t.Errorf("the 51st of a day: %v", err)
+	}
+}
+
+// A login that ran out before the button was pressed: nothing is sent, and the page
+// says so after the next one.
+func TestProvUtloptInnlogging(t *testing.T) {
+	t.Parallel()
+	h := provhus(t, portaltest.NyttHus(t), nil)
+	h.Nokkel(t)
+	n := h.Som(t, portaltest.Admin)
+	id := n.Get(t, provsti).Skjult(t, "id")
+	h.Frem(t, time.Hour)
+	n.Post(t, provsti, "id", id).Til(t, "/logg-inn?til="+provsti)
+	n.LoggInn(t, portaltest.Admin, 4, provsti).Til(t, provsti)
+	s := n.Get(t, provsti).Er(t, 200, "Du ble logget ut før testsøknaden ble sendt")
+	if n := h.Antall(t, "digisos_sak"); n != 0 {
+		t.Errorf("%d were sent", n)
+	}
+	id = s.Skjult(t, "id")
+	n.Post(t, provsti, "id", id).Til(t, provsti+"/"+id)
+	if s := n.Get(t, provsti).Er(t, 200, "En testsøknad er på vei"); strings.Contains(s.HTML, "Du ble logget ut") {
+		t.Error("it is told again")
 	}
 }

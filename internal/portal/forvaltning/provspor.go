@@ -88,8 +88,8 @@ func (pl provplass) spor(pr digisos.Prove) (spor, error) {
 		ut.Status, ut.Farge = pl.t("prov.siste.stoppet"), "danger"
 	case pr.Avbrutt:
 		ut.Status, ut.Farge = pl.t("prov.status.avbrutt"), "neutral"
-	case !pr.Slutt.IsZero():
-		ut.Status, ut.Farge = pl.t("prov.status.stoppet", "steg", siste), "danger"
+	case !pr.Slutt.IsZero(), f.her >= 0 && f.steg[f.her].Tilstand == stegFeilet:
+		ut.Status, ut.Farge, ut.Levende = pl.t("prov.status.stoppet", "steg", siste), "danger", false
 	default:
 		ut.Status, ut.Farge = pl.t("prov.status.paavei", "steg", siste), "info"
 	}
@@ -129,7 +129,7 @@ func (pl provplass) overFiksIO(f *folge, foran *[]provsteg) error {
 		return err
 	}
 	sendt := !pr.Sendt.IsZero()
-	hentet := sendt && !u.IKo && pr.Grunn != fiksio.GrunnIkkeHentet && pr.Grunn != fiksio.GrunnIkkeKvittert
+	hentet := sendt && !u.IKo && u.Avvist.IsZero() && pr.Grunn != fiksio.GrunnIkkeHentet && pr.Grunn != fiksio.GrunnIkkeKvittert
 	f.legg("pakket", pl.t("prov.pakket"), sendt, pr.Sendt)
 	f.legg("ko", pl.t("prov.ko"), sendt, pr.Sendt)
 	f.legg("hentet", pl.t("prov.hentet"), hentet || pr.Bekreftet || !pr.Avvist.IsZero(), time.Time{})
@@ -162,6 +162,8 @@ func (pl provplass) tekstFiksIO(f *folge, u fiksio.Underveis) {
 	}
 	s = f.naa("hentet")
 	switch {
+	case !u.Avvist.IsZero(): // it is awaited still, in vain
+		s.feilet(pl.t("prov.hentet.nack"), pl.t("prov.hentet.ikkeack.gjor"))
 	case slutt && pr.Grunn == fiksio.GrunnIkkeHentet:
 		s.feilet(pl.t("prov.hentet.utlopt"), pl.t("prov.hentet.utlopt.gjor"), pl.integrasjoner())
 	case slutt:
