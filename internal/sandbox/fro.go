@@ -21,6 +21,7 @@ import (
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut/svarinn"
 )
 
 // kommune is a made-up municipality. Its numbers are assigned to nobody.
@@ -202,6 +203,10 @@ func fro(ctx context.Context, a *app.App) error {
 func froNykommune(ctx context.Context, a *app.App) error {
 	k := nykommune
 	if _, err := a.Org.Organisasjon(ctx, k.orgID()); !feil.Er(err, feil.IkkeFunnet) {
+		return err
+	}
+	// The administrator may register its number in SvarInn.
+	if err := a.Roller.Gi(ctx, personer[len(personer)-1].Fnr, k.Orgnr, svarinn.PostArkiv); err != nil {
 		return err
 	}
 	return a.DB.Write(ctx, func(tx *store.Tx) error { return k.opprett(ctx, a, tx) })
