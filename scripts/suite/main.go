@@ -33,6 +33,10 @@ const (
 // of their own.
 var raced = []string{"./internal/...", "./client/...", "./cmd/..."}
 
+// notRaced are the tests that start a browser: they run in the step test, and the
+// handlers behind the pages are raced by the tests beside them.
+const notRaced = "^TestNettleser"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	s := suite{out: os.Stdout, start: time.Now()}
@@ -127,7 +131,7 @@ func (s *suite) test(ctx context.Context) {
 }
 
 func (s *suite) race(ctx context.Context) {
-	args := append([]string{"-race", "-count=1", "-timeout=15m"}, raced...)
+	args := append([]string{"-race", "-count=1", "-timeout=15m", "-skip=" + notRaced}, raced...)
 	s.goTest(ctx, "race ", []string{"CGO_ENABLED=1"}, args...)
 }
 

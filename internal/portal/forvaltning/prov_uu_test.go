@@ -25,7 +25,7 @@ func nyProve(t *testing.T, h *portaltest.Hus) string {
 }
 
 // The pages of a test in their states.
-func TestAlleKanBrukeProv(t *testing.T) {
+func TestNettleserProv(t *testing.T) {
 	t.Parallel()
 	h := provhus(t, portaltest.HusMedNett(t), nil)
 	h.Nokkel(t)
@@ -67,7 +67,7 @@ func TestAlleKanBrukeProv(t *testing.T) {
 
 // With the keyboard alone: from the overview to the test, which the page follows by
 // itself while the focus stays where it is.
-func TestProvFolges(t *testing.T) {
+func TestNettleserProvFolges(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := provhus(t, portaltest.HusMedNett(t), nil)
@@ -106,7 +106,7 @@ func TestProvFolges(t *testing.T) {
 }
 
 // Whoever is logged out meanwhile is led to the login, and back.
-func TestProvUtlogget(t *testing.T) {
+func TestNettleserProvUtlogget(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := provhus(t, portaltest.HusMedNett(t), nil)
@@ -122,7 +122,7 @@ func TestProvUtlogget(t *testing.T) {
 }
 
 // Without a script the browser loads the page again, until it is told not to.
-func TestProvUtenJavaScript(t *testing.T) {
+func TestNettleserProvUtenJavaScript(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := provhus(t, portaltest.HusMedNett(t), nil)

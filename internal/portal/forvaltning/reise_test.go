@@ -16,7 +16,7 @@ import (
 
 // With nothing but the keyboard: from the start page through login and the
 // wizard, with an error on the way, to the receipt; then a new integrasjon.
-func TestBareTastatur(t *testing.T) {
+func TestNettleserBareTastatur(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
@@ -122,7 +122,7 @@ func TestBareTastatur(t *testing.T) {
 }
 
 // The same without a script, on a narrow screen.
-func TestUtenJavaScript(t *testing.T) {
+func TestNettleserUtenJavaScript(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
@@ -195,7 +195,7 @@ func TestUtenJavaScript(t *testing.T) {
 }
 
 // The script warns before a login runs out, and one press goes on.
-func TestVarselFoerUtlogging(t *testing.T) {
+func TestNettleserVarselFoerUtlogging(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
@@ -223,7 +223,7 @@ func TestVarselFoerUtlogging(t *testing.T) {
 }
 
 // What is printed is the answers, without what can only be pressed.
-func TestUtskrift(t *testing.T) {
+func TestNettleserUtskrift(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)

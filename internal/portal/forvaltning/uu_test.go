@@ -91,7 +91,7 @@ func tilstander(t *testing.T, h *portaltest.Hus) []portaltest.Tilstand {
 }
 
 // Every page in every state can be used by everybody.
-func TestAlleKanBrukeSidene(t *testing.T) {
+func TestNettleserAlleSider(t *testing.T) {
 	t.Parallel()
 	h := portaltest.HusMedNett(t)
 	portaltest.Proev(t, h, tilstander(t, h))

@@ -29,9 +29,13 @@ import (
 var axe string
 
 // Chromium starts a browser for the test; without one the test is skipped,
-// unless peers are demanded.
+// unless peers are demanded. Such tests are named TestNettleser…: the race detector
+// is not run over them, since it finds in them nothing but time.
 func Chromium(t *testing.T) context.Context {
 	t.Helper()
+	if !strings.HasPrefix(t.Name(), "TestNettleser") {
+		t.Fatal("a test with a browser is named TestNettleser…")
+	}
 	sti, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("KNUTEPUNKT_REQUIRE_PEERS") == "1" {

@@ -7,7 +7,7 @@ import (
 )
 
 // Every page in every state can be used by everybody.
-func TestAlleKanBrukeSidene(t *testing.T) {
+func TestNettleserAlleSider(t *testing.T) {
 	t.Parallel()
 	h := portaltest.HusMedNett(t)
 	trykk := func(f *portaltest.Vindu) {
