@@ -84,11 +84,12 @@ func (r *Reisende) Velg(ord string) {
 	r.T.Fatalf("the arrows never came to %q", ord)
 }
 
-// Trykk presses a link or a button by its words, and waits for the page that
-// comes.
+// Trykk presses a link or a button by its words, or by how they begin, and waits
+// for the page that comes.
 func (r *Reisende) Trykk(ord string) {
 	r.T.Helper()
-	const finn = `[...document.querySelectorAll("main a, main button, nav a, header a, header button")].find(e => e.textContent.trim().replace(/\s+/g, " ") === %q && e.checkVisibility())`
+	const finn = `((ord, alle) => alle.find(e => e.textContent.trim().replace(/\s+/g, " ") === ord) ?? alle.find(e => e.textContent.trim().startsWith(ord)))(%q,
+		[...document.querySelectorAll("main a, main button, nav a, header a, header button")].filter(e => e.checkVisibility()))`
 	JS[any](r.Vindu, `document.documentElement.dataset.forrige = "1"; 0`)
 	hva := JS[string](r.Vindu, fmt.Sprintf(`(e => !e ? "" : e.id ? "#" + e.id : e.tagName.toLowerCase() + ":" + e.textContent.trim())(`+finn+`)`, ord))
 	if hva == "" {
