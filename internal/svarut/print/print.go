@@ -52,8 +52,8 @@ type Jobb struct {
 	Opprettet     time.Time
 	Endret        time.Time
 	Mottaker      Adresse
-	AntallSider   int         // 0 before the PDF is made
-	SHA256        string      // of the PDF in clear, hex; "" before it is made
+	AntallSider   int         // 0 before the PDF is made, and of one that came encrypted
+	SHA256        string      // of the PDF in clear, hex; "" before it is made or when it is not known
 	Kvittering    *Kvittering // the last one; nil before
 	BestiltAv     string      // who had it printed anew; "" for the first
 	Jobbfil, PDF  string      // names of its files with the transport; whether they are there, Tilstand tells
