@@ -3,7 +3,10 @@ package bekymringsmelding
 import (
 	"context"
 	"crypto/x509"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/keys"
 	"knutepunkt/internal/levering"
+	"sync"
 
 	"knutepunkt/internal/bekymringsmelding/skjema"
 )
@@ -37,17 +40,49 @@ type Postadresse struct {
 
 type Nokkelpar struct{ Print, Mottaker *x509.Certificate }
 
-func (s *Service) Bydeler(ctx context.Context, kommunenummer string) ([]Bydel, error) {
-	return nil, nil
+var stubb sync.Map // *Service → []Bydel
+
+func (s *Service) alleBydeler() []Bydel {
+	b, _ := stubb.Load(s.DB)
+	ut, _ := b.([]Bydel)
+	return ut
+}
+func (s *Service) finn(ja func(Bydel) bool) (Bydel, error) {
+	for _, b := range s.alleBydeler() {
+		if ja(b) {
+			return b, nil
+		}
+	}
+	return Bydel{}, feil.Ny(feil.IkkeFunnet, "Bydelen finnes ikke")
 }
 func (s *Service) Bydel(ctx context.Context, kommunenummer, bydelsnummer string) (Bydel, error) {
-	return Bydel{}, nil
+	return s.finn(func(b Bydel) bool {
+		return b.Kommunenummer == kommunenummer && b.Bydelsnummer == bydelsnummer && !b.Deaktivert
+	})
 }
 func (s *Service) BydelMedRessurs(ctx context.Context, ressursID string) (Bydel, error) {
-	return Bydel{}, nil
+	return s.finn(func(b Bydel) bool { return b.RessursID == ressursID })
 }
-func (s *Service) BydelerI(ctx context.Context, fiksOrgID string) ([]Bydel, error) { return nil, nil }
-func (s *Service) Nokler(ctx context.Context, b Bydel) (Nokkelpar, error)          { return Nokkelpar{}, nil }
+func (s *Service) BydelerI(ctx context.Context, fiksOrgID string) (ut []Bydel, err error) {
+	for _, b := range s.alleBydeler() {
+		if b.FiksOrgID == fiksOrgID {
+			ut = append(ut, b)
+		}
+	}
+	return ut, nil
+}
+func (s *Service) Nokler(ctx context.Context, b Bydel) (ut Nokkelpar, err error) {
+	ut.Print = s.cfg.PrintSertifikat
+	if b.Kanal == KanalFiksIO {
+		ut.Mottaker, err = s.FiksIO.Sertifikat(ctx, b.FiksIOKontoID)
+		return ut, err
+	}
+	p, err := s.Ring.Platform(ctx, keys.Dokumentlager)
+	if err == nil {
+		ut.Mottaker = p[0].Certificate
+	}
+	return ut, err
+}
 
 func (b Bydel) postadresse() levering.Adresse {
 	a := b.Adresse

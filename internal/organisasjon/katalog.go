@@ -21,8 +21,8 @@ var tjenester = []Tjeneste{
 	{"DIGISOS", TypeDigisos, "Fiks Digisos", "Søknader om økonomisk sosialhjelp fra NAV til kommunens fagsystem, og saken tilbake til innbyggeren.", "DOKUMENTLAGER"},
 	{"DOKUMENTLAGER", TypeDokumentlager, "Fiks dokumentlager", "Kryptert lagring av dokumenter, som deles med dem de gjelder.", ""},
 	{"FIKS_IO", TypeFiksIO, "Fiks IO", "Meldinger mellom fagsystemer, ende-til-ende-kryptert.", ""},
-	{"BEKYMRINGSMELDING", TypeBekymringsmelding, "Fiks Bekymringsmelding", "Bekymringsmeldinger til barnevernet, fra portalen og fra fagsystemer.", ""},
 	{"SVARUT", TypeSvarUt, "SvarUt", "Brev til innbyggere og virksomheter, digitalt eller på papir.", ""},
+	{"BEKYMRINGSMELDING", TypeBekymringsmelding, "Fiks Bekymringsmelding", "Bekymringsmeldinger til barnevernet, fra portalen og fra fagsystemer.", ""},
 }
 
 // tjeneste finds one by its code.
