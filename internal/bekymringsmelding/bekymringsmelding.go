@@ -145,7 +145,7 @@ func New(d Deps, cfg Config) (*Service, error) {
 func (s *Service) Routes() []auth.Route {
 	var ut []auth.Route
 	for _, r := range [][]auth.Route{
-		s.mottakRuter(), s.svarinnRuter(), s.adminRuter(), s.avstemmingRuter(),
+		s.mottakRuter(), s.skjemaRuter(), s.svarinnRuter(), s.adminRuter(), s.avstemmingRuter(),
 	} {
 		ut = append(ut, r...)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/keys"
-	"knutepunkt/internal/levering"
 	"sync"
 
 	"knutepunkt/internal/bekymringsmelding/skjema"
@@ -82,10 +81,4 @@ func (s *Service) Nokler(ctx context.Context, b Bydel) (ut Nokkelpar, err error)
 		ut.Mottaker = p[0].Certificate
 	}
 	return ut, err
-}
-
-func (b Bydel) postadresse() levering.Adresse {
-	a := b.Adresse
-	return levering.Adresse{Navn: a.Navn, Orgnr: b.Orgnr, Adresselinje1: a.Adresselinje1, Adresselinje2: a.Adresselinje2, Adresselinje3: a.Adresselinje3,
-		Postnummer: a.Postnummer, Poststed: a.Poststed}
 }

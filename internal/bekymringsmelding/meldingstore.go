@@ -68,10 +68,10 @@ func settInnMelding(ctx context.Context, tx *store.Tx, m Melding, innsending str
 	return n == 1, err
 }
 
-// innsendt finds the report that was sent in under the hash; "" when none was.
-func innsendtSom(ctx context.Context, q store.Queryer, innsending string) (id string, err error) {
-	err = q.QueryRowContext(ctx, `SELECT id FROM bekymring_melding WHERE innsending = $1`, innsending).Scan(&id)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+// innsendtSom finds the report that was sent in under the hash or the id.
+func innsendtSom(ctx context.Context, q store.Queryer, innsending, ellersID string) (id string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT id FROM bekymring_melding WHERE innsending = $1 OR id = $2`, innsending, ellersID).Scan(&id)
+	if err != nil {
 		return "", fmt.Errorf("looking for a report that was sent before: %w", err)
 	}
 	return id, nil

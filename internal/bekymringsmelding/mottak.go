@@ -185,6 +185,7 @@ func svarUUID(w http.ResponseWriter, id string) error {
 // nyMelding is a report that is ready to be stored: its parts are written, and
 // encrypted to printer and receiver.
 type nyMelding struct {
+	ID           string // "": a new one
 	FraOrg       string
 	FraFagsystem bool
 	Bydel        Bydel
@@ -337,8 +338,11 @@ func (s *Service) gyldigeNokler(ctx context.Context, b Bydel) (ut godtatteNokler
 // it exists.
 func (s *Service) taImot(ctx context.Context, n nyMelding) (id string, err error) {
 	b := n.Bydel
+	if n.ID == "" {
+		n.ID = uuid.NewString()
+	}
 	m := Melding{
-		ID: uuid.NewString(), FraOrg: n.FraOrg, FraFagsystem: n.FraFagsystem, FiksOrgID: b.FiksOrgID,
+		ID: n.ID, FraOrg: n.FraOrg, FraFagsystem: n.FraFagsystem, FiksOrgID: b.FiksOrgID,
 		Kommunenummer: b.Kommunenummer, Bydelsnummer: b.Bydelsnummer, Bydelsnavn: b.Navn, RessursID: b.RessursID,
 		Type: n.Type, Versjon: n.Versjon, Kanal: b.Kanal, Tilstand: Akseptert, NaaKanal: b.Kanal,
 		Innsendt: s.Klokke.Now(), digitalRunde: 1, pdfBlob: n.PDF.ID(), asiceBlob: n.Asice.ID(),
@@ -359,7 +363,7 @@ func (s *Service) taImot(ctx context.Context, n nyMelding) (id string, err error
 			return err
 		}
 		if !ny {
-			id, err = innsendtSom(ctx, tx, innsending)
+			id, err = innsendtSom(ctx, tx, innsending, m.ID)
 			return err
 		}
 		for _, w := range []*blob.Writer{n.PDF, n.Asice} {

@@ -300,3 +300,10 @@ func (k kilde) kontakter(ctx context.Context, m Melding) ([]string, error) {
 	}
 	return bydel.Kontakter, nil
 }
+
+// postadresse is where the letters of a bydel go.
+func (b Bydel) postadresse() levering.Adresse {
+	a := b.Adresse
+	return levering.Adresse{Navn: a.Navn, Orgnr: b.Orgnr, Adresselinje1: a.Adresselinje1, Adresselinje2: a.Adresselinje2, Adresselinje3: a.Adresselinje3,
+		Postnummer: a.Postnummer, Poststed: a.Poststed}
+}
