@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"knutepunkt/internal/audit"
@@ -120,6 +121,12 @@ func (s *Service) getHistorikk(versjon string) httpx.Handler {
 			FiksIOMeldingID string   `json:"fiksIoMeldingId,omitempty"` // v2
 			FiksIOKonto     string   `json:"fiksIoKonto,omitempty"`
 			Beskrivelse     string   `json:"beskrivelse,omitempty"`
+		}
+		fritekst := slices.ContainsFunc(alle, func(h Hendelse) bool { return h.Fritekst != "" })
+		if mottakers && fritekst { // what the receiver wrote may be of the child
+			if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.loggAdmin(ctx, tx, m, "BEKYMRINGSMELDING_HISTORIKK_LEST", "") }); err != nil {
+				return err
+			}
 		}
 		ut := []historikk{}
 		for _, h := range alle {

@@ -20,6 +20,7 @@ import (
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/blob"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/keys"
@@ -83,6 +84,7 @@ type Config struct {
 	Oppbevaring time.Duration // of the content, from reconciled delivery (§14.5): 30 days
 	AvvikEtter  time.Duration // delivered and not registered after this, people are told: 72 h
 	MaksBytes   int64         // of both parts together (§4.2): 5 242 880
+	Nokkelbytte time.Duration // a receiver's key is accepted so long after it was replaced (§4.2): 24 h
 	// Gyldig adds the member gyldig to the keys of v1, for clients that were
 	// generated from the API file (§16).
 	Gyldig bool
@@ -107,17 +109,22 @@ func (c Config) medStandard() Config {
 	if c.MaksBytes == 0 {
 		c.MaksBytes = 5 << 20
 	}
+	if c.Nokkelbytte == 0 {
+		c.Nokkelbytte = 24 * time.Hour
+	}
 	return c
 }
 
 // Service is Fiks Bekymringsmelding with its rules.
 type Service struct {
 	Deps
-	cfg   Config
-	plass chan struct{} // containers that are being opened or made
+	cfg Config
+	// Containers that are being made, opened, and sent to those who fetch. Who is slow to
+	// receive holds up no other work.
+	lages, apnes, hentes chan struct{}
 }
 
-// samtidige is how many containers are opened or made at a time.
+// samtidige is how many containers are made, opened and sent at a time, each.
 const samtidige = 4
 
 // New makes the service, registers its source and its channels with the delivery
@@ -133,7 +140,8 @@ func New(d Deps, cfg Config) (*Service, error) {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Deps: d, cfg: cfg.medStandard(), plass: make(chan struct{}, samtidige)}
+	s := &Service{Deps: d, cfg: cfg.medStandard(),
+		lages: make(chan struct{}, samtidige), apnes: make(chan struct{}, samtidige), hentes: make(chan struct{}, samtidige)}
 	d.Levering.RegistrerKilde(Kilde, kilde{s})
 	d.Levering.RegistrerKanal(kokanal{s, kanalSvarInn})
 	d.Levering.RegistrerKanal(kokanal{s, kanalManuell})
@@ -162,12 +170,20 @@ func (s *Service) logg(ctx context.Context, tx *store.Tx, h audit.Hendelse) erro
 	return nil
 }
 
-// taPlass waits for a place among those who open or make containers; give it back.
-func (s *Service) taPlass(ctx context.Context) (slipp func(), err error) {
+// maksVent is how long somebody who fetches waits for a place.
+const maksVent = 30 * time.Second
+
+// taPlass waits for a place among those at work; give it back.
+func taPlass(ctx context.Context, plasser chan struct{}) (slipp func(), err error) {
+	venter, slutt := context.WithTimeout(ctx, maksVent)
+	defer slutt()
 	select {
-	case s.plass <- struct{}{}:
-		return func() { <-s.plass }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case plasser <- struct{}{}:
+		return func() { <-plasser }, nil
+	case <-venter.Done():
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return nil, feil.Ny(feil.Utilgjengelig, "For mange gjør dette samtidig. Prøv igjen om litt")
 	}
 }

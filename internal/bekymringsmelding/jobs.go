@@ -231,7 +231,7 @@ func (s *Service) varsleIkkeSendt(ctx context.Context, naa time.Time) error {
 
 func iTimer(d time.Duration) string { return fmt.Sprintf("%d timer", int(d.Hours())) }
 
-// Times at which the duty of deletion looks: when the oldest reconciled report has had its time.
+// nesteSletting is when the oldest reconciled report has had its time.
 func (s *Service) nesteSletting(ctx context.Context) (time.Time, error) {
 	t, err := s.tid(ctx, `SELECT coalesce(min(`+oppbevartFra+`), 0) `+oppbevarte)
 	if err != nil || t.IsZero() {
@@ -242,7 +242,7 @@ func (s *Service) nesteSletting(ctx context.Context) (time.Time, error) {
 
 // What is delivered and reconciled, and since when.
 const (
-	oppbevarte   = `FROM bekymring_melding m JOIN bekymring_avstemt a ON a.melding_id = m.id WHERE m.tilstand = 'LEVERT' AND m.slettet = 0`
+	oppbevarte   = `FROM bekymring_melding m JOIN bekymring_avstemt a ON a.melding_id = m.id WHERE m.levert > 0 AND m.slettet = 0 AND m.tilstand = 'LEVERT'`
 	oppbevartFra = `CASE WHEN m.levert > a.tidspunkt THEN m.levert ELSE a.tidspunkt END`
 )
 

@@ -56,7 +56,7 @@ func (k kokanal) Send(ctx context.Context, l levering.Levering, _ levering.Forse
 	if err != nil {
 		return err
 	}
-	slipp, err := s.taPlass(ctx)
+	slipp, err := taPlass(ctx, s.apnes)
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func (s *Service) LastNed(ctx context.Context, av auth.Caller, id string) (Nedla
 	}
 	return Nedlasting{Filnavn: "bekymringsmelding-" + m.ID + ".pdf", Storrelse: k.dokument.Storrelse,
 		Skriv: func(ctx context.Context, w io.Writer) error {
-			slipp, err := s.taPlass(ctx)
+			slipp, err := taPlass(ctx, s.hentes)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -210,8 +209,6 @@ type innleser struct {
 	rest int64 // bytes that the parts may still have
 }
 
-var errForMange = errors.New("above the size limit")
-
 func (l *innleser) forStor() error {
 	return medKode(feil.Ny(feil.ForStor, "Bekymringsmeldingen er for stor: delene %s og %s kan ha høyst %d byte til sammen",
 		delPDF, delAsice, l.s.cfg.MaksBytes), KodeForStor)
@@ -222,7 +219,9 @@ func (l *innleser) forStor() error {
 func (s *Service) lesInnsending(r *http.Request, b Bydel) (n nyMelding, err error) {
 	ctx := r.Context()
 	nokler, err := s.gyldigeNokler(ctx, b)
-	if err != nil {
+	if feil.Er(err, feil.IkkeFunnet) {
+		return n, feil.Ny(feil.Utilgjengelig, "Mottakeren har ingen gyldig nøkkel nå. Prøv igjen senere, eller meld fra på telefon").Med(err)
+	} else if err != nil {
 		return n, err
 	}
 	deler, err := httpx.LesDeler(r, s.cfg.MaksBytes+rundtDelene)
@@ -320,14 +319,22 @@ func (s *Service) gyldigeNokler(ctx context.Context, b Bydel) (ut godtatteNokler
 	}
 	ut.print = append([]*x509.Certificate{par.Print}, s.cfg.PrintForrige...)
 	ut.mottaker = []*x509.Certificate{par.Mottaker}
-	if b.Kanal != KanalFiksIO { // the platform's own, of which it has the one before
-		plattform, err := s.Ring.Platform(ctx, keys.Dokumentlager)
-		if err != nil {
-			return ut, fmt.Errorf("finding the platform's keys: %w", err)
+	if b.Kanal == KanalFiksIO {
+		forrige, byttet, err := s.FiksIO.ForrigeSertifikat(ctx, b.FiksIOKontoID)
+		switch {
+		case err == nil && s.Klokke.Now().Before(byttet.Add(s.cfg.Nokkelbytte)):
+			ut.mottaker = append(ut.mottaker, forrige)
+		case err != nil && !feil.Er(err, feil.IkkeFunnet):
+			return ut, err
 		}
-		for _, p := range plattform {
-			ut.mottaker = append(ut.mottaker, p.Certificate)
-		}
+		return ut, nil
+	}
+	plattform, err := s.Ring.Platform(ctx, keys.Dokumentlager) // the platform's own, of which it has the one before
+	if err != nil {
+		return ut, fmt.Errorf("finding the platform's keys: %w", err)
+	}
+	for _, p := range plattform {
+		ut.mottaker = append(ut.mottaker, p.Certificate)
 	}
 	return ut, nil
 }

@@ -2,6 +2,7 @@ package bekymringsmelding
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -198,6 +199,33 @@ func TestGodtatteInnsendinger(t *testing.T) {
 			h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM")
 		})
 	}
+}
+
+// The key before a konto's present one is taken for a day, and no longer.
+func TestByttetKontonokkel(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	deler := h.deler(t, bydelFiksIO)
+	bytt := func(c *x509.Certificate) {
+		_, err := h.fio.SettSertifikat(t.Context(), kontoBergen, pemAv(c), "")
+		must(t, err)
+	}
+	send := func(status int) {
+		t.Helper()
+		ct, body := skjemaKropp(deler...)
+		h.gjor(t, skole, "POST", mottakSti(bydelFiksIO), ct, body).er(t, status)
+	}
+	bytt(fagsystem().cert) // the same: nothing is replaced
+	bytt(fremmed().cert)
+	send(201)
+	h.Frem(t, 23*time.Hour)
+	deler = h.deler(t, bydelFiksIO)
+	send(201)
+	h.Frem(t, time.Hour)
+	deler = h.deler(t, bydelFiksIO)
+	send(400)
+	must(t, h.fio.FjernSertifikat(t.Context(), kontoBergen, ""))
+	send(503)
 }
 
 func kryptertTil(t testing.TB, innhold []byte, til ...nokkel) []byte {

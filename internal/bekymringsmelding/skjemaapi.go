@@ -175,7 +175,7 @@ func (s *Service) Send(ctx context.Context, av auth.Caller, inn Innsending) (ut 
 	if err != nil {
 		return ut, skjemafeil(err)
 	}
-	slipp, err := s.taPlass(ctx)
+	slipp, err := taPlass(ctx, s.lages)
 	if err != nil {
 		return ut, err
 	}

@@ -183,8 +183,9 @@ func (s *Service) lastNedForsendelse(w http.ResponseWriter, r *http.Request) err
 		w.Header().Set("Retry-After", "60")
 		return feil.Ny(feil.Utilgjengelig, "Bydelen mangler et gyldig sertifikat. Registrer offentligNokkel på kontoen; meldingen venter så lenge").Med(err)
 	}
-	slipp, err := s.taPlass(ctx)
+	slipp, err := taPlass(ctx, s.hentes)
 	if err != nil {
+		w.Header().Set("Retry-After", "60")
 		return err
 	}
 	defer slipp()

@@ -31,6 +31,9 @@ const (
 	provIgjen = 10 * time.Minute
 )
 
+// errProvd: the channel had its time in an earlier round of the plan.
+var errProvd = fmt.Errorf("%w: kanalen er prøvd", levering.ErrIkkeMulig)
+
 // leveringskanal is the channel of the delivery engine for a bydel's; "" for one
 // that gets letters alone.
 func leveringskanal(k Kanal) string {
@@ -88,9 +91,12 @@ func (k kilde) Forsendelse(ctx context.Context, l levering.Levering, kanal strin
 		ut.Filer = []levering.Fil{s.kryptertFil("bekymringsmelding.pdf", m.pdfBlob)}
 		return ut, nil
 	}
-	if l.Runde != m.digitalRunde {
+	if l.Runde != m.digitalRunde && m.Tilstand != Akseptert {
 		// The plan begins anew because no letter could be made; the channel had its time.
-		return ut, fmt.Errorf("%w: kanalen er prøvd", levering.ErrIkkeMulig)
+		return ut, errProvd
+	}
+	if m.Tilstand == Akseptert && !s.Klokke.Now().Before(m.Innsendt.Add(2*s.cfg.FiksIOFrist)) {
+		return ut, fmt.Errorf("%w: kunne ikke overføres til mottakerens kanal", levering.ErrIkkeMulig)
 	}
 	if kanal == levering.KanalFiksIO {
 		if err := s.kanMotta(ctx, m); err != nil {
@@ -165,6 +171,9 @@ func (k kilde) Endret(ctx context.Context, tx *store.Tx, l levering.Levering) er
 	case levering.Stoppet:
 		return s.skrivHendelse(ctx, tx, m.ID, Hendelse{Tilstand: m.Tilstand, Beskrivelse: "Leveringen er stoppet av en operatør"})
 	default: // the channel was left; what comes next tells why
+		if l.Grunn == errProvd.Error() {
+			return nil
+		}
 		m.arsak = l.Grunn
 		return lagreTilstand(ctx, tx, m)
 	}

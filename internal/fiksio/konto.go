@@ -3,10 +3,13 @@ package fiksio
 import (
 	"context"
 	"crypto/x509"
+	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -188,10 +191,36 @@ func (s *Service) SettSertifikat(ctx context.Context, id string, pemTekst []byte
 	if _, err := sjekkSertifikat(der, s.Klokke.Now()); err != nil {
 		return Konto{}, err
 	}
-	return s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+	return s.endreKonto(ctx, id, av, func(tx *store.Tx, k *Konto) error {
+		if k.Sertifikat != nil && !slices.Equal(k.Sertifikat, der) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_forrige_sertifikat (konto_id, sertifikat, byttet) VALUES ($1, $2, $3)
+				ON CONFLICT (konto_id) DO UPDATE SET sertifikat = excluded.sertifikat, byttet = excluded.byttet`,
+				k.ID, k.Sertifikat, store.Micros(s.Klokke.Now())); err != nil {
+				return fmt.Errorf("keeping the certificate before: %w", err)
+			}
+		}
 		k.Sertifikat = der
 		return nil
 	})
+}
+
+// ForrigeSertifikat gives the certificate that a konto had before its present one, and
+// when it was replaced: who looked it up just before may have encrypted to it.
+// feil.IkkeFunnet when it has not been replaced.
+func (s *Service) ForrigeSertifikat(ctx context.Context, kontoID string) (*x509.Certificate, time.Time, error) {
+	var der []byte
+	var byttet int64
+	err := s.DB.Read().QueryRowContext(ctx, `SELECT sertifikat, byttet FROM fiksio_forrige_sertifikat WHERE konto_id = $1`, kontoID).Scan(&der, &byttet)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, time.Time{}, feil.Ny(feil.IkkeFunnet, "Kontoens offentlige nøkkel er ikke byttet")
+	} else if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading the certificate before: %w", err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("parsing stored certificate: %w", err)
+	}
+	return c, store.Time(byttet), nil
 }
 
 // FjernSertifikat takes the certificate away; nil when there was none.
