@@ -103,9 +103,6 @@ func (s *Service) kvitter(ctx context.Context, tx *store.Tx, r iKo) (bool, error
 			return false, err
 		}
 	}
-	if r.tilstand == koKvittert {
-		return true, nil
-	}
 	return s.Levering.Bekreft(ctx, tx, r.navn(), r.leveranseID)
 }
 
