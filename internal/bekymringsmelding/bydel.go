@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"knutepunkt/internal/feil"
-	"knutepunkt/internal/keys"
 	"sync"
 
 	"knutepunkt/internal/bekymringsmelding/skjema"
@@ -76,7 +75,7 @@ func (s *Service) Nokler(ctx context.Context, b Bydel) (ut Nokkelpar, err error)
 		ut.Mottaker, err = s.FiksIO.Sertifikat(ctx, b.FiksIOKontoID)
 		return ut, err
 	}
-	p, err := s.Ring.Platform(ctx, keys.Dokumentlager)
+	p, err := s.Ring.Platform(ctx, nokkelformaal)
 	if err == nil {
 		ut.Mottaker = p[0].Certificate
 	}
