@@ -36,7 +36,7 @@ type dokument struct {
 // lesContainer goes through the container in a blob that is encrypted to the
 // platform. errInnhold when it cannot be opened.
 func (s *Service) lesContainer(ctx context.Context, blobID string, fn func(navn string, r io.Reader) error) (asice.Report, error) {
-	plattform, err := s.Ring.Platform(ctx, keys.Dokumentlager)
+	plattform, err := s.Ring.Platform(ctx, keys.Bekymringsmelding)
 	if err != nil {
 		return asice.Report{}, fmt.Errorf("finding the platform's key: %w", err)
 	}

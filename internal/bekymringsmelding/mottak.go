@@ -329,7 +329,7 @@ func (s *Service) gyldigeNokler(ctx context.Context, b Bydel) (ut godtatteNokler
 		}
 		return ut, nil
 	}
-	plattform, err := s.Ring.Platform(ctx, keys.Dokumentlager) // the platform's own, of which it has the one before
+	plattform, err := s.Ring.Platform(ctx, keys.Bekymringsmelding) // the platform's own, of which it has the one before
 	if err != nil {
 		return ut, fmt.Errorf("finding the platform's keys: %w", err)
 	}
