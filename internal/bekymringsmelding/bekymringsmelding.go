@@ -72,7 +72,8 @@ type Deps struct {
 // Config is how an installation runs the service; zero values give the defaults.
 type Config struct {
 	// PrintSertifikat is the print supplier's certificate, that producers encrypt the
-	// letter to; PrintForrige are those before it, which are still accepted. Required.
+	// letter to; PrintForrige are those before it, which are still accepted. nil: there
+	// is no supplier, and letters wait, encrypted to a key of the platform's.
 	PrintSertifikat *x509.Certificate
 	PrintForrige    []*x509.Certificate
 	BaseURL         string           // external address, without trailing slash
@@ -134,9 +135,6 @@ func New(d Deps, cfg Config) (*Service, error) {
 		d.Levering == nil || d.FiksIO == nil || d.Audit == nil {
 		return nil, errors.New("bekymringsmelding: a dependency is missing")
 	}
-	if cfg.PrintSertifikat == nil {
-		return nil, errors.New("bekymringsmelding: the print supplier's certificate is missing")
-	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
@@ -153,7 +151,7 @@ func New(d Deps, cfg Config) (*Service, error) {
 func (s *Service) Routes() []auth.Route {
 	var ut []auth.Route
 	for _, r := range [][]auth.Route{
-		s.mottakRuter(), s.skjemaRuter(), s.svarinnRuter(), s.adminRuter(), s.avstemmingRuter(),
+		s.bydelRuter(), s.mottakRuter(), s.skjemaRuter(), s.svarinnRuter(), s.adminRuter(), s.avstemmingRuter(),
 	} {
 		ut = append(ut, r...)
 	}

@@ -19,10 +19,6 @@ const (
 	navnPDF  = "bekymringsmelding.pdf"
 )
 
-// nokkelformaal names the platform's key that reports are encrypted to when the
-// platform hands them over itself: by SvarInn, by hand, and of a bydel without channel.
-const nokkelformaal = keys.Dokumentlager
-
 // grenser bound what a container may cost; as it was sent it has at most 5 MiB.
 var grenser = asice.Limits{Files: 100, FileSize: 64 << 20, TotalSize: 128 << 20, Metadata: 1 << 20}
 
@@ -40,7 +36,7 @@ type dokument struct {
 // lesContainer goes through the container in a blob that is encrypted to the
 // platform. errInnhold when it cannot be opened.
 func (s *Service) lesContainer(ctx context.Context, blobID string, fn func(navn string, r io.Reader) error) (asice.Report, error) {
-	plattform, err := s.Ring.Platform(ctx, nokkelformaal)
+	plattform, err := s.Ring.Platform(ctx, keys.Bekymringsmelding)
 	if err != nil {
 		return asice.Report{}, fmt.Errorf("finding the platform's key: %w", err)
 	}

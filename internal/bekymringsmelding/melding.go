@@ -27,6 +27,9 @@ const (
 	KodeVersjonIkkeStottet = "VERSJON_IKKE_STOTTET"
 	KodeUgyldigSkjema      = "UGYLDIG_SKJEMA"
 	KodeAlleredeLevert     = "ALLEREDE_LEVERT"
+
+	KodeBydelsnummerOpptatt = "BYDELSNUMMER_OPPTATT"
+	KodeStandardmottaker    = "STANDARDMOTTAKER"
 )
 
 // Melding is a report as the platform knows it: never what it says.

@@ -23,6 +23,7 @@ import (
 	"knutepunkt/internal/blob"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/organisasjon"
@@ -328,7 +329,7 @@ func (s *Service) gyldigeNokler(ctx context.Context, b Bydel) (ut godtatteNokler
 		}
 		return ut, nil
 	}
-	plattform, err := s.Ring.Platform(ctx, nokkelformaal) // the platform's own, of which it has the one before
+	plattform, err := s.Ring.Platform(ctx, keys.Bekymringsmelding) // the platform's own, of which it has the one before
 	if err != nil {
 		return ut, fmt.Errorf("finding the platform's keys: %w", err)
 	}

@@ -88,7 +88,7 @@ func (k kilde) Forsendelse(ctx context.Context, l levering.Levering, kanal strin
 		}
 		ut.Post = levering.Post{Tittel: "Bekymringsmelding", Niva: 4, Mottatt: m.Innsendt, Tosidig: true,
 			Avsender: s.cfg.Avsender, Mottaker: bydel.postadresse()}
-		ut.Filer = []levering.Fil{s.kryptertFil("bekymringsmelding.pdf", m.pdfBlob)}
+		ut.Filer = []levering.Fil{s.tilTrykkeriet("bekymringsmelding.pdf", m.pdfBlob)}
 		return ut, nil
 	}
 	if l.Runde != m.digitalRunde && m.Tilstand != Akseptert {
