@@ -18,13 +18,13 @@ import (
 	"time"
 )
 
-//go:embed digisos.json dokumentlager.json fiks-io.json svarut.json svarinn.json konfigurasjon.json sandbox.json
+//go:embed digisos.json dokumentlager.json fiks-io.json svarut.json svarinn.json bekymringsmelding.json konfigurasjon.json sandbox.json
 var documents embed.FS
 
 // Services names the services that have a document, in the order they are best read. The last, sandbox, is only for an
 // installation that is one.
 func Services() []string {
-	return []string{"digisos", "fiks-io", "dokumentlager", "svarut", "svarinn", "konfigurasjon", "sandbox"}
+	return []string{"digisos", "fiks-io", "dokumentlager", "svarut", "svarinn", "bekymringsmelding", "konfigurasjon", "sandbox"}
 }
 
 // Documents is a file system with one file per service, named after it: digisos.json and so on.

@@ -425,7 +425,7 @@ func covered(path string) bool {
 	if strings.HasSuffix(path, "/api/v1/openapi") || strings.HasSuffix(path, "/api/v1/openapi.json") {
 		return false
 	}
-	for _, prefix := range []string{"/digisos/", "/fiks-io/", "/dokumentlager/", "/api/v2/", "/api/v3/", "/tjenester/api/forsendelse/", "/tjenester/svarinn/", "/forsendelse/", "/konfigurasjon/", "/autorisasjon-query/", "/autorisasjon-update/", "/sandbox/", "/maskinporten/", "/idporten/", "/.well-known/oauth-"} {
+	for _, prefix := range []string{"/digisos/", "/fiks-io/", "/dokumentlager/", "/api/v2/", "/api/v3/", "/tjenester/api/forsendelse/", "/tjenester/svarinn/", "/bekymringsmelding/", "/bekymringsmelding-svarinn-mottak/", "/forsendelse/", "/konfigurasjon/", "/autorisasjon-query/", "/autorisasjon-update/", "/sandbox/", "/maskinporten/", "/idporten/", "/.well-known/oauth-"} {
 		if strings.HasPrefix(path, prefix) {
 			return true
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -54,19 +55,20 @@ func keysRotateCommand() command {
 		name: "keys rotate", summary: "Make a new current key; older ones stay for reading",
 		help: `
 Makes a new current key of a platform that is stopped. Of "data" all older keys are
-kept. Of "dokumentlager" (what others encrypt uploads to) and "signering" only the
-one before it stays valid: do not rotate again until all senders have fetched the
-new certificate.
+kept. Of "dokumentlager" (what others encrypt uploads to), "signering",
+"bekymringsmelding" (what reports of concern are encrypted to) and "brev" (letters,
+while there is no print supplier) only the one before it stays valid: do not rotate
+again until all senders have fetched the new certificate.
 
 Example:
   knutepunkt keys rotate --purpose dokumentlager
 `,
 		setup: func(fs *flag.FlagSet) action {
 			dir := dirFlag(fs)
-			purpose := fs.String("purpose", "", "`PURPOSE` of the key: data, dokumentlager or signering")
+			purpose := fs.String("purpose", "", "`PURPOSE` of the key: data, dokumentlager, signering, bekymringsmelding or brev")
 			return func(ctx context.Context, t terminal, _ []string) error {
 				if *purpose != "data" && !isPlatformPurpose(*purpose) {
-					return usagef("--purpose must be data, dokumentlager or signering")
+					return usagef("--purpose must be data, dokumentlager, signering, bekymringsmelding or brev")
 				}
 				return withRing(ctx, *dir, func(_ *store.DB, ring *keys.Ring) (err error) {
 					if *purpose == "data" {
@@ -85,7 +87,7 @@ Example:
 }
 
 func isPlatformPurpose(s string) bool {
-	return s == string(keys.Dokumentlager) || s == string(keys.Signering)
+	return slices.Contains(keys.Formaalene(), keys.Formaal(s))
 }
 
 func keysExportCommand() command {
@@ -94,10 +96,10 @@ func keysExportCommand() command {
 		help: "Example:\n  knutepunkt keys export-certificate --purpose dokumentlager > dokumentlager.pem\n",
 		setup: func(fs *flag.FlagSet) action {
 			dir := dirFlag(fs)
-			purpose := fs.String("purpose", string(keys.Dokumentlager), "`PURPOSE` of the key: dokumentlager or signering")
+			purpose := fs.String("purpose", string(keys.Dokumentlager), "`PURPOSE` of the key: dokumentlager, signering, bekymringsmelding or brev")
 			return func(ctx context.Context, t terminal, _ []string) error {
 				if !isPlatformPurpose(*purpose) {
-					return usagef("--purpose must be dokumentlager or signering")
+					return usagef("--purpose must be dokumentlager, signering, bekymringsmelding or brev")
 				}
 				return withRing(ctx, *dir, func(_ *store.DB, ring *keys.Ring) error {
 					ks, err := ring.Platform(ctx, keys.Formaal(*purpose))

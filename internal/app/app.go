@@ -289,7 +289,7 @@ func (a *App) klargjor(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering} {
+	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering, keys.Bekymringsmelding} {
 		if _, err := a.Ring.Platform(ctx, formaal); err != nil {
 			return fmt.Errorf("making the platform's %s key: %w", formaal, err)
 		}

@@ -41,7 +41,7 @@ func nyApp(t *testing.T, dir string) *App {
 		PlattformOrgID: uuid.NewSHA1(uuid.Nil, []byte("plattform")).String(), API: []string{"digisos", "fiks-io", "dokumentlager"},
 		Klargjor: func(ctx context.Context, a *App) error { // no test waits for RSA keys
 			key, cert := grunntest.Plattformnokkel(t)
-			for _, f := range []keys.Formaal{keys.Dokumentlager, keys.Signering} {
+			for _, f := range []keys.Formaal{keys.Dokumentlager, keys.Signering, keys.Bekymringsmelding} {
 				if _, err := a.Ring.ImportPlatform(ctx, f, key, cert); err != nil {
 					return err
 				}

@@ -26,7 +26,7 @@ var etasjer = [][]string{
 	{"internal/organisasjon"},
 	{"internal/dokumentlager", "internal/levering", "internal/fiksio/amqp"},
 	{"internal/fiksio", "internal/svarut/svarinn", "internal/svarut/altinn", "internal/svarut/print"},
-	{"internal/digisos", "internal/svarut"},
+	{"internal/digisos", "internal/svarut", "internal/bekymringsmelding"},
 	{"internal/portal"}, // and the portals that stand on it, in its sub-packages
 	{"internal/app"},
 	{"internal/sandbox"},

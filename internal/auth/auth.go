@@ -116,12 +116,15 @@ type Autorisasjon interface {
 // Privileges of this platform (the public sources name none; auth contract §10.1).
 const (
 	Admin               = "ADMIN"
-	DigisosNAV          = "DIGISOS_NAV"            // NAV's integrasjon: send and read; type grant on TJENESTE_DIGISOS
-	DigisosOppdater     = "DIGISOS_OPPDATER"       // «Kan oppdatere status og filer for Digisos-søknader»; on TJENESTE_DIGISOS of the organisation
-	DokumentlagerLastOp = "DOKUMENTLAGER_LAST_OPP" // on TJENESTE_DOKUMENTLAGER_KONTO
-	FiksIOKonto         = "SVARINN_KONTO"          // send from and receive on a Fiks IO konto; on TJENESTE_SVARINN_KONTO
-	SvarUtKonto         = "SVARUT_KONTO"           // send from a SvarUt konto and follow what it sent; on TJENESTE_SVARUT_KONTO
-	Rot                 = "ROOT"                   // platform operator
+	DigisosNAV          = "DIGISOS_NAV"              // NAV's integrasjon: send and read; type grant on TJENESTE_DIGISOS
+	DigisosOppdater     = "DIGISOS_OPPDATER"         // «Kan oppdatere status og filer for Digisos-søknader»; on TJENESTE_DIGISOS of the organisation
+	DokumentlagerLastOp = "DOKUMENTLAGER_LAST_OPP"   // on TJENESTE_DOKUMENTLAGER_KONTO
+	FiksIOKonto         = "SVARINN_KONTO"            // send from and receive on a Fiks IO konto; on TJENESTE_SVARINN_KONTO
+	SvarUtKonto         = "SVARUT_KONTO"             // send from a SvarUt konto and follow what it sent; on TJENESTE_SVARUT_KONTO
+	BekymringSend       = "BEKYMRINGSMELDING_SEND"   // send reports for an organisation; on its TJENESTE_BEKYMRINGSMELDING
+	BekymringSkjema     = "BEKYMRINGSMELDING_SKJEMA" // a portal's backend, which sends what persons have filled in; type grant
+	BekymringMottak     = "BEKYMRINGSMELDING_MOTTAK" // fetch and reconcile the reports of a bydel; on TJENESTE_BEKYMRINGSMELDING_BYDEL
+	Rot                 = "ROOT"                     // platform operator
 )
 
 // Utsteder is one trusted token issuer.

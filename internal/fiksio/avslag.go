@@ -1,6 +1,7 @@
 package fiksio
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,6 +49,8 @@ func (k *Kanal) avslag(ctx context.Context, tx *store.Tx, m Melding) (grunn, beg
 	switch {
 	case slices.Contains(ugyldigForesporsel, typ):
 		grunn = "Mottakeren avviste meldingen som ugyldig"
+	case strings.HasSuffix(typ, ".feilet.v1"):
+		grunn = "Mottakeren meldte at den ikke kunne ta imot meldingen"
 	case typ == ukjentType:
 		grunn = "Mottakeren svarte med en ukjent meldingstype"
 	default:
@@ -111,10 +114,11 @@ func (k *Kanal) begrunnelse(ctx context.Context, tx *store.Tx, m Melding) (tekst
 func feilmelding(b []byte) string {
 	var svar struct {
 		Feilmelding string `json:"feilmelding"`
+		Melding     string `json:"melding"` // Bekymringsmelding's (§11.3)
 	}
 	tekst := string(b)
-	if json.Unmarshal(b, &svar) == nil && svar.Feilmelding != "" {
-		tekst = svar.Feilmelding
+	if json.Unmarshal(b, &svar) == nil && svar.Feilmelding+svar.Melding != "" {
+		tekst = cmp.Or(svar.Feilmelding, svar.Melding)
 	}
 	if !utf8.ValidString(tekst) || strings.Contains(tekst, "\x00") {
 		return ""

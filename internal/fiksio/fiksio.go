@@ -106,8 +106,12 @@ type Utgaaende struct {
 	SvarPaMelding   string
 	TTL             time.Duration // 0 = StandardTTL
 	Headere         map[string]string
+	// RaaHeadere are delivered under their names as they are, without the prefix of
+	// user headers: the platform's own, for consumers that read plain AMQP.
+	RaaHeadere map[string]string
 
-	// VentetSvar is the type of reply that will confirm the message. It is kept
+	// VentetSvar is the type of reply that will confirm the message, and after it,
+	// separated by spaces, those that refuse it (none: all others do). It is kept
 	// beside a given MeldingID, also after the message is consumed, and never sent.
 	VentetSvar string
 }

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"knutepunkt/asice"
@@ -67,9 +70,11 @@ func (k *Kanal) Send(ctx context.Context, l levering.Levering, f levering.Forsen
 	if err != nil {
 		return err
 	}
+	headere := map[string]string{"klientMeldingId": l.LeveranseID}
+	maps.Copy(headere, f.FiksIO.Headere)
 	u := Utgaaende{MeldingID: l.LeveranseID, AvsenderKontoID: k.kontoID, MottakerKontoID: f.FiksIO.MottakerKontoID,
-		Type: f.FiksIO.Meldingstype, TTL: levetid(l), VentetSvar: f.FiksIO.Mottatt,
-		Headere: map[string]string{"klientMeldingId": l.LeveranseID}}
+		Type: f.FiksIO.Meldingstype, TTL: levetid(l), Headere: headere, RaaHeadere: f.FiksIO.Headere,
+		VentetSvar: strings.Join(append([]string{f.FiksIO.Mottatt}, f.FiksIO.Avvist...), " ")}
 	if err := k.s.Sjekk(ctx, u); err != nil {
 		return ikkeMulig(err)
 	}
@@ -139,8 +144,17 @@ func (k *Kanal) mottaker(ctx context.Context, f levering.FiksIO) (*x509.Certific
 	return k.s.Sertifikat(ctx, konto.ID)
 }
 
-// pakk builds the encrypted container as a stream into Motta.
+// pakk builds the encrypted container as a stream into Motta; one that its maker
+// has encrypted goes as it is.
 func (k *Kanal) pakk(ctx context.Context, filer []levering.Fil, mottaker *x509.Certificate) (*Nyttelast, error) {
+	if len(filer) == 1 && filer[0].Kryptert {
+		r, err := filer[0].Apne(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return k.s.Motta(ctx, r)
+	}
 	nokler, err := k.s.Ring.Platform(ctx, keys.Signering)
 	if err != nil {
 		return nil, fmt.Errorf("finding the signing key: %w", err)
@@ -213,14 +227,17 @@ func (k *Kanal) svar(ctx context.Context, tx *store.Tx, m Melding) error {
 	case sendt.mottaker != m.AvsenderKontoID:
 		return glem("it is not from the konto that the message was sent to")
 	}
+	bekrefter, avviser, _ := strings.Cut(sendt.ventetSvar, " ")
 	var kjent bool
 	switch {
 	case m.System && m.Type == TypeTidsavbrudd:
 		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.TTLTidsavbrudd, GrunnIkkeHentet)
 	case m.System && m.Type == TypeServerfeil:
 		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.MaxRetriesavbrudd, GrunnIkkeKvittert)
-	case m.Type == sendt.ventetSvar:
+	case m.Type == bekrefter:
 		kjent, err = k.kvitter.Bekreft(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding)
+	case avviser != "" && !slices.Contains(strings.Fields(avviser), m.Type):
+		return glem("it is no reply of the protocol")
 	default:
 		grunn, begrunnelse := k.avslag(ctx, tx, m)
 		kjent, err = k.kvitter.Avvist(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, grunn, begrunnelse)

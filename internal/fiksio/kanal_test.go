@@ -476,3 +476,41 @@ func TestPlattformkontoErSinEgen(t *testing.T) {
 		t.Errorf("in the end: %s", lv.Tilstand)
 	}
 }
+
+// What its maker has encrypted goes as it is, with its headers in both forms, and only
+// the replies of its protocol count.
+func TestKanalFerdigKryptert(t *testing.T) {
+	t.Parallel()
+	l := nyLeverer(t)
+	const kropp = "kryptert av avsenderen"
+	l.forsendes = levering.Forsendelse{
+		Filer: []levering.Fil{{Navn: "x.zip", Kryptert: true, Apne: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(kropp)), nil }}},
+		FiksIO: levering.FiksIO{MottakerKontoID: l.fagsystem.ID, Protokoll: ProtokollDigisos, Meldingstype: "min.type.v1", Mottatt: "min.mottatt.v1",
+			Avvist: []string{"min.feilet.v1", ugyldigForesporsel[0]}, Headere: map[string]string{"min-id": "17"}},
+	}
+	for _, c := range []struct {
+		typ  string
+		want levering.Tilstand
+	}{
+		{"noe.annet.v1", levering.Sendt}, {"min.mottatt.v1", levering.Bekreftet},
+		{"min.feilet.v1", levering.IkkeSendt}, {ugyldigForesporsel[0], levering.IkkeSendt},
+	} {
+		id := l.lever(t)
+		ko := l.ko(t, l.fagsystem)
+		m := ko[len(ko)-1]
+		if string(l.les(t, m)) != kropp {
+			t.Error("the body was changed")
+		}
+		got := map[string]string{}
+		for _, h := range amqpMelding(Ko(l.fagsystem.ID), m).Headers {
+			got[h.Name] = h.Value
+		}
+		if got["min-id"] != "17" || got["egendefinert-header.min-id"] != "17" || got["melding-id"] != l.hent(t, id).LeveranseID {
+			t.Errorf("headers %v", got)
+		}
+		l.svar(t, l.fagsystem, c.typ, m.MeldingID)
+		if lv := l.hent(t, id); lv.Tilstand != c.want {
+			t.Errorf("%s: %s, want %s", c.typ, lv.Tilstand, c.want)
+		}
+	}
+}

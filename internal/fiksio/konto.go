@@ -3,10 +3,13 @@ package fiksio
 import (
 	"context"
 	"crypto/x509"
+	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -134,29 +137,33 @@ func (s *Service) Kontoer(ctx context.Context, fiksOrgID string) ([]Konto, error
 	return s.kontoer(ctx, s.DB.Read(), fiksOrgID)
 }
 
-// endreKonto changes a konto in one transaction. feil.IkkeFunnet, feil.Konflikt
-// for the platform's own, and fn's error.
-func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (Konto, error) {
-	var k Konto
-	err := s.DB.Write(ctx, func(tx *store.Tx) error {
-		var err error
-		if k, err = s.hentKonto(ctx, tx, id); err != nil {
-			return err
-		}
-		if k.Intern { // its receipts would not come through
-			return feil.Ny(feil.Konflikt, "Plattformens egen konto kan ikke endres")
-		}
-		varAktiv := k.Aktiv
-		if err := fn(tx, &k); err != nil {
-			return err
-		}
-		if varAktiv && !k.Aktiv {
-			tx.OnCommit(func() { go s.kringkaster().DisconnectQueue(Ko(id)) })
-		}
-		k.SistEndret, k.SistEndretAv = s.Klokke.Now(), av
-		return s.lagreKonto(ctx, tx, k)
+// endreKonto changes a konto in a transaction of its own. feil.IkkeFunnet,
+// feil.Konflikt for the platform's own, and fn's error.
+func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (k Konto, err error) {
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		k, err = s.endreKontoI(ctx, tx, id, av, fn)
+		return err
 	})
 	return k, err
+}
+
+func (s *Service) endreKontoI(ctx context.Context, tx *store.Tx, id, av string, fn func(tx *store.Tx, k *Konto) error) (Konto, error) {
+	k, err := s.hentKonto(ctx, tx, id)
+	if err != nil {
+		return k, err
+	}
+	if k.Intern { // its receipts would not come through
+		return k, feil.Ny(feil.Konflikt, "Plattformens egen konto kan ikke endres")
+	}
+	varAktiv := k.Aktiv
+	if err := fn(tx, &k); err != nil {
+		return k, err
+	}
+	if varAktiv && !k.Aktiv {
+		tx.OnCommit(func() { go s.kringkaster().DisconnectQueue(Ko(id)) })
+	}
+	k.SistEndret, k.SistEndretAv = s.Klokke.Now(), av
+	return k, s.lagreKonto(ctx, tx, k)
 }
 
 // SettNavn renames a konto; av is who did it. feil.Ugyldig, feil.IkkeFunnet.
@@ -188,10 +195,48 @@ func (s *Service) SettSertifikat(ctx context.Context, id string, pemTekst []byte
 	if _, err := sjekkSertifikat(der, s.Klokke.Now()); err != nil {
 		return Konto{}, err
 	}
-	return s.endreKonto(ctx, id, av, func(_ *store.Tx, k *Konto) error {
+	return s.endreKonto(ctx, id, av, s.bytt(ctx, der))
+}
+
+// BytSertifikat is SettSertifikat in a transaction of the caller's, with a certificate
+// that LesSertifikat has read.
+func (s *Service) BytSertifikat(ctx context.Context, tx *store.Tx, id string, c *x509.Certificate, av string) error {
+	_, err := s.endreKontoI(ctx, tx, id, av, s.bytt(ctx, c.Raw))
+	return err
+}
+
+// bytt replaces the certificate, and keeps the one before.
+func (s *Service) bytt(ctx context.Context, der []byte) func(tx *store.Tx, k *Konto) error {
+	return func(tx *store.Tx, k *Konto) error {
+		if k.Sertifikat != nil && !slices.Equal(k.Sertifikat, der) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_forrige_sertifikat (konto_id, sertifikat, byttet) VALUES ($1, $2, $3)
+				ON CONFLICT (konto_id) DO UPDATE SET sertifikat = excluded.sertifikat, byttet = excluded.byttet`,
+				k.ID, k.Sertifikat, store.Micros(s.Klokke.Now())); err != nil {
+				return fmt.Errorf("keeping the certificate before: %w", err)
+			}
+		}
 		k.Sertifikat = der
 		return nil
-	})
+	}
+}
+
+// ForrigeSertifikat gives the certificate that a konto had before its present one, and
+// when it was replaced: who looked it up just before may have encrypted to it.
+// feil.IkkeFunnet when it has not been replaced.
+func (s *Service) ForrigeSertifikat(ctx context.Context, kontoID string) (*x509.Certificate, time.Time, error) {
+	var der []byte
+	var byttet int64
+	err := s.DB.Read().QueryRowContext(ctx, `SELECT sertifikat, byttet FROM fiksio_forrige_sertifikat WHERE konto_id = $1`, kontoID).Scan(&der, &byttet)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, time.Time{}, feil.Ny(feil.IkkeFunnet, "Kontoens offentlige nøkkel er ikke byttet")
+	} else if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading the certificate before: %w", err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("parsing stored certificate: %w", err)
+	}
+	return c, store.Time(byttet), nil
 }
 
 // FjernSertifikat takes the certificate away; nil when there was none.

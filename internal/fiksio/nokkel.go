@@ -72,6 +72,20 @@ func sjekkSertifikat(der []byte, now time.Time) (*x509.Certificate, error) {
 	return c, nil
 }
 
+// LesSertifikat reads an uploaded public key: one X.509 certificate as PEM that can be
+// encrypted to now. feil.Ugyldig tells what is wrong: a private key, several or no
+// certificates, another key than RSA, fewer than 2048 bits, or one that has expired.
+func LesSertifikat(pemTekst []byte, now time.Time) (*x509.Certificate, error) {
+	if len(pemTekst) > maxPEM {
+		return nil, feil.Ny(feil.Ugyldig, "Sertifikatet er for stort")
+	}
+	der, err := lesPEM(pemTekst)
+	if err != nil {
+		return nil, err
+	}
+	return sjekkSertifikat(der, now)
+}
+
 // OffentligNokkel is a konto's certificate as the wire shows it (contract §3).
 type OffentligNokkel struct {
 	Nokkel        string    `json:"nokkel"`

@@ -27,6 +27,7 @@ func Protokoller() []Protokoll {
 			Navn:        ProtokollBekymringsmelding,
 			Beskrivelse: "Bekymringsmelding: meldinger til barnevernet fra private og offentlige meldere, med kvittering tilbake",
 			Typer: []string{"no.ks.fiks.bekymringsmelding.privat.v1", "no.ks.fiks.bekymringsmelding.offentlig.v1",
+				"no.ks.fiks.bekymringsmelding.privat.v2", "no.ks.fiks.bekymringsmelding.offentlig.v2",
 				"no.ks.fiks.bekymringsmelding.mottatt.v1", "no.ks.fiks.bekymringsmelding.feilet.v1"},
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 	"unicode"
@@ -218,6 +219,15 @@ func (s *Service) Send(ctx context.Context, tx *store.Tx, u Utgaaende, n *Nyttel
 		u.TTL = StandardTTL
 	}
 	u.TTL = u.TTL.Truncate(time.Millisecond)
+	if len(u.RaaHeadere) > 0 {
+		u.Headere = maps.Clone(u.Headere)
+		if u.Headere == nil {
+			u.Headere = map[string]string{}
+		}
+		for k, v := range u.RaaHeadere {
+			u.Headere[raaHeader+k] = v
+		}
+	}
 	m := Melding{Utgaaende: u, AvsenderNavn: avsender.Navn, Opprettet: now, Utloper: now.Add(u.TTL)}
 	if u.MeldingID == "" {
 		m.MeldingID = uuid.NewString()

@@ -73,7 +73,10 @@ func OpenRing(ctx context.Context, db *store.DB, k klokke.Klokke, master []byte)
 	if err != nil {
 		return nil, fmt.Errorf("keys: master key: %w", err)
 	}
-	r := &Ring{db: db, k: k, master: m, platform: map[Formaal]*platform{Dokumentlager: {}, Signering: {}}}
+	r := &Ring{db: db, k: k, master: m, platform: map[Formaal]*platform{}}
+	for _, f := range Formaalene() {
+		r.platform[f] = &platform{}
+	}
 
 	if r.handle, err = r.loadOrCreate(ctx, "data", aeadHandle); err != nil {
 		return nil, err

@@ -24,7 +24,17 @@ type Formaal string
 const (
 	Dokumentlager Formaal = "dokumentlager" // what others encrypt uploads to
 	Signering     Formaal = "signering"     // what our ASiC-E containers are signed with
+	// What reports of concern are encrypted to for offices that the platform hands them
+	// over to itself: by SvarInn, and by hand.
+	Bekymringsmelding Formaal = "bekymringsmelding"
+	// What letters are encrypted to while there is no print supplier.
+	Brev Formaal = "brev"
 )
+
+// Formaalene are all purposes of platform keys.
+func Formaalene() []Formaal {
+	return []Formaal{Dokumentlager, Signering, Bekymringsmelding, Brev}
+}
 
 const (
 	rsaBits       = 3072
@@ -191,6 +201,10 @@ func NyPlattformnokkel(k klokke.Klokke, formaal Formaal) (*rsa.PrivateKey, *x509
 	case Dokumentlager:
 	case Signering:
 		cn, usage = "Knutepunkt Signering", x509.KeyUsageDigitalSignature
+	case Bekymringsmelding:
+		cn = "Knutepunkt Bekymringsmelding"
+	case Brev:
+		cn = "Knutepunkt Brev"
 	default:
 		return nil, nil, fmt.Errorf("keys: unknown purpose %q", formaal)
 	}

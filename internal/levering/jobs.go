@@ -171,7 +171,10 @@ func (s *Service) forfall(ctx context.Context, tx *store.Tx, id string) error {
 // keeps time itself gets a margin; working hours are ours alone to count.
 func (s *Service) frist(steg Steg) time.Time {
 	naa := s.klokke.Now()
-	if steg.Virketid {
+	switch {
+	case steg.Virkedager > 0:
+		return klokke.LeggTilVirkedager(naa, steg.Virkedager)
+	case steg.Virketid:
 		return klokke.LeggTilVirketid(naa, steg.Frist)
 	}
 	return naa.Add(steg.Frist + s.cfg.Margin)

@@ -46,6 +46,9 @@ type Steg struct {
 	Frist time.Duration `json:"frist"` // ns in JSON
 	// Virketid: only the hours of working days count towards Frist.
 	Virketid bool `json:"virketid,omitempty"`
+	// Virkedager is the wait in working days instead of Frist: to the same clock
+	// time on that working day (Bekymringsmelding §13).
+	Virkedager int `json:"virkedager,omitempty"`
 	// Ubegrenset: the receipt is awaited without end; at each Frist the wait is
 	// looked at and goes on.
 	Ubegrenset bool `json:"ubegrenset,omitempty"`
@@ -92,7 +95,11 @@ type Historie struct {
 // Fil is one file to deliver.
 type Fil struct {
 	Navn, Mimetype string
-	Apne           func(ctx context.Context) (io.ReadCloser, error) // plaintext
+	Apne           func(ctx context.Context) (io.ReadCloser, error) // plaintext, unless Kryptert
+	// Kryptert: Apne gives CMS EnvelopedData that its maker has encrypted to the
+	// receiver of the channel. The channel passes it on byte for byte, and such a
+	// file is the only one.
+	Kryptert bool
 
 	// For SvarUt's channels. Size and checksums are of the plaintext; the
 	// checksums are empty where the source does not know them.
@@ -119,6 +126,12 @@ type FiksIO struct {
 	Protokoll       string // which the konto must support
 	Meldingstype    string
 	Mottatt         string // the type of the reply that confirms
+	// Avvist are the types of the replies that refuse; a reply of any other type is
+	// ignored. None: every reply but Mottatt refuses.
+	Avvist []string
+	// Headere are more headers of the message. They are delivered both with the
+	// prefix of user headers and without.
+	Headere map[string]string
 }
 
 // Kilde is a source of leveringer: digisos, bekymringsmelding, svarut.
@@ -140,6 +153,17 @@ type Avslagskilde interface {
 	// receiver's own text ("" when it gave none); it may hold personal data, and
 	// the engine stores it nowhere.
 	Avvist(ctx context.Context, tx *store.Tx, l Levering, begrunnelse string) error
+}
+
+// Sidelytter is a Kilde that hears also of what makes no transition, in the
+// transaction that records it.
+type Sidelytter interface {
+	// SenKvittering: the receiver has confirmed what a channel handed over under
+	// leveranseID, after the plan had gone on; nothing has changed.
+	SenKvittering(ctx context.Context, tx *store.Tx, l Levering, kanal, leveranseID string) error
+	// Avslatt: what the channel has in hand was refused there, and stays in its hands
+	// until a person acts. grunn is the channel's own sentence.
+	Avslatt(ctx context.Context, tx *store.Tx, l Levering, grunn string) error
 }
 
 // Kanal carries a forsendelse towards its receiver.

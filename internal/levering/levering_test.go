@@ -598,3 +598,106 @@ func TestJobbAvAnnetSlag(t *testing.T) {
 		t.Fatalf("%s, handed over %d times", l.Tilstand, len(kanaler[KanalPrint].sett))
 	}
 }
+
+// sidekilde is a source that hears also of what makes no transition.
+type sidekilde struct {
+	*kilde
+	sent, avslag []string
+}
+
+func (k *sidekilde) SenKvittering(_ context.Context, _ *store.Tx, _ Levering, kanal, leveranseID string) error {
+	k.sent = append(k.sent, kanal+" "+leveranseID)
+	return nil
+}
+
+func (k *sidekilde) Avslatt(_ context.Context, _ *store.Tx, _ Levering, grunn string) error {
+	k.avslag = append(k.avslag, grunn)
+	return nil
+}
+
+// A source that wants to, hears of late receipts, and of refusals that a channel
+// keeps; neither moves the levering.
+func TestSidelytter(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, true)
+	k := &sidekilde{kilde: h.kilde}
+	h.s.RegistrerKilde("test", k)
+	id := h.opprett(t)
+	h.kjor(t)
+	forste, _ := h.hent(t, id)
+	h.fram(t, 25*time.Hour) // the plan has gone on
+	andre, _ := h.hent(t, id)
+	h.skriv(t, func(tx *store.Tx) error {
+		if ok, err := h.s.Bekreft(t.Context(), tx, KanalFiksIO, forste.LeveranseID); ok || err != nil {
+			t.Errorf("a late receipt counts: %v %v", ok, err)
+		}
+		if ok, err := h.s.Avslatt(t.Context(), tx, KanalFiksIO, forste.LeveranseID, "gammelt"); ok || err != nil {
+			t.Errorf("a channel that has nothing was refused: %v %v", ok, err)
+		}
+		for range 2 {
+			if ok, err := h.s.Avslatt(t.Context(), tx, KanalSvarUt, andre.LeveranseID, "avslått der"); !ok || err != nil {
+				t.Errorf("the refusal is not known: %v %v", ok, err)
+			}
+		}
+		return nil
+	})
+	naa, _ := h.hent(t, id)
+	if !naa.Alarm || naa.Tilstand != Sendt || naa.Kanal != KanalSvarUt {
+		t.Errorf("levering %+v", naa)
+	}
+	if d := cmp.Diff([]string{KanalFiksIO + " " + forste.LeveranseID}, k.sent) + cmp.Diff([]string{"avslått der", "avslått der"}, k.avslag); d != "" {
+		t.Error(d)
+	}
+}
+
+// A step can wait in working days, and be left when a person says so; what is
+// confirmed can be delivered once more.
+func TestVirkedagerVidereOgPaaNytt(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t, true)
+	id := uuid.NewString()
+	ny := Ny{ID: id, Kilde: "test", KildeID: id, FiksOrgID: uuid.NewString(),
+		Plan: []Steg{{Kanal: KanalFiksIO, Virkedager: 2}, {Kanal: KanalSvarUt, Frist: time.Hour}}}
+	h.skriv(t, func(tx *store.Tx) error { return h.s.Opprett(t.Context(), tx, ny) })
+	h.kjor(t)
+	l, _ := h.hent(t, id)
+	if want := h.Klokke.Now().Add(48 * time.Hour); !l.Frist.Equal(want) { // Wednesday to Friday
+		t.Errorf("deadline %s, want %s", l.Frist, want)
+	}
+	videre := func() (ok bool) {
+		h.skriv(t, func(tx *store.Tx) (err error) {
+			ok, err = h.s.GaVidere(t.Context(), tx, id, "noen ba om det")
+			return err
+		})
+		h.kjor(t)
+		return ok
+	}
+	if !videre() {
+		t.Error("not left")
+	}
+	l, hist := h.hent(t, id)
+	if l.Kanal != KanalSvarUt || l.Tilstand != Sendt || hist[2].Grunn != "noen ba om det" {
+		t.Errorf("levering %+v, history %v", l, hist)
+	}
+	if videre() {
+		t.Error("left the last channel")
+	}
+	paaNytt := func() error {
+		return h.DB.Write(t.Context(), func(tx *store.Tx) error { return h.s.LeverPaaNytt(t.Context(), tx, id, "noen") })
+	}
+	if err := paaNytt(); !feil.Er(err, feil.Konflikt) {
+		t.Errorf("delivered anew what is on its way: %v", err)
+	}
+	h.skriv(t, func(tx *store.Tx) error {
+		_, err := h.s.Bekreft(t.Context(), tx, KanalSvarUt, l.LeveranseID)
+		return err
+	})
+	if err := paaNytt(); err != nil {
+		t.Fatal(err)
+	}
+	h.kjor(t)
+	igjen, _ := h.hent(t, id)
+	if igjen.Kanal != KanalFiksIO || igjen.Tilstand != Sendt || igjen.Runde != 2 || igjen.LeveranseID == l.LeveranseID {
+		t.Errorf("levering %+v", igjen)
+	}
+}

@@ -126,7 +126,7 @@ func (s *Service) Opprett(ctx context.Context, tx *store.Tx, n Ny) error {
 		return fmt.Errorf("levering %s has no channel in its plan", n.ID)
 	}
 	for _, steg := range n.Plan {
-		if steg.Frist <= 0 {
+		if steg.Frist <= 0 && steg.Virkedager <= 0 {
 			return fmt.Errorf("levering %s would wait for %s without a deadline", n.ID, steg.Kanal)
 		}
 	}
@@ -253,6 +253,23 @@ func (s *Service) SlaaAlarm(ctx context.Context, tx *store.Tx, kanal, leveranseI
 	return true, s.alarm(ctx, tx, &l, grunn)
 }
 
+// Avslatt is SlaaAlarm for a refusal at the channel's other end that the channel
+// keeps until a person acts, as a print supplier's: the source hears of it too
+// (Sidelytter).
+func (s *Service) Avslatt(ctx context.Context, tx *store.Tx, kanal, leveranseID, grunn string) (bool, error) {
+	l, ok, err := iHende(ctx, tx, kanal, leveranseID)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := s.alarm(ctx, tx, &l, grunn); err != nil {
+		return false, err
+	}
+	if k, lytter := s.kilder[l.Kilde].(Sidelytter); lytter {
+		return true, k.Avslatt(ctx, tx, l, grunn)
+	}
+	return true, nil
+}
+
 func (s *Service) alarm(ctx context.Context, tx *store.Tx, l *Levering, grunn string) error {
 	if l.Alarm && l.Grunn == grunn {
 		return nil
@@ -287,9 +304,15 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
 		return true, nil
 	case sen && (l.Tilstand == Stoppet || !godtaSen(l.Plan, kanal)):
-		return false, skrivHistorie(ctx, tx, l.ID, Historie{
+		if err := skrivHistorie(ctx, tx, l.ID, Historie{
 			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
-		})
+		}); err != nil {
+			return false, err
+		}
+		if k, ok := s.kilder[l.Kilde].(Sidelytter); ok {
+			return false, k.SenKvittering(ctx, tx, l, kanal, leveranseID)
+		}
+		return false, nil
 	}
 	// Also when this channel was given up meanwhile but no other has it: the
 	// receiver has it, and must not get what was sent since.
@@ -469,6 +492,34 @@ func (s *Service) ProvIgjen(ctx context.Context, id, av string) error {
 		}
 		return s.nyRunde(ctx, tx, &l, "startet på nytt av "+av)
 	})
+}
+
+// LeverPaaNytt starts the plan anew for an item that was confirmed and yet is not
+// with its receiver; av is the person who asked, by an id, for the history.
+// feil.Konflikt when it is not confirmed.
+func (s *Service) LeverPaaNytt(ctx context.Context, tx *store.Tx, id, av string) error {
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if l.Tilstand != Bekreftet {
+		return feil.Ny(feil.Konflikt, "Leveransen er ikke bekreftet, og leveres fortsatt")
+	}
+	return s.nyRunde(ctx, tx, &l, "levert på nytt av "+av)
+}
+
+// GaVidere leaves the channel that has the item in hand or is about to get it, and
+// goes on with the plan at once; grunn says why and names nobody. False when the
+// item is at an end, or on its last channel.
+func (s *Service) GaVidere(ctx context.Context, tx *store.Tx, id, grunn string) (bool, error) {
+	l, err := hent(ctx, tx, id)
+	if err != nil {
+		return false, err
+	}
+	if l.Ferdig() || l.Steg+1 >= len(l.Plan) {
+		return false, nil
+	}
+	return true, s.videre(ctx, tx, &l, TTLTidsavbrudd, l.Plan[l.Steg].Kanal, grunn)
 }
 
 func (s *Service) nyRunde(ctx context.Context, tx *store.Tx, l *Levering, grunn string) error {

@@ -79,7 +79,7 @@ func TestOrganisasjonPaaTraaden(t *testing.T) {
 func TestTjenester(t *testing.T) {
 	t.Parallel()
 	s := nyTjener(t)
-	alle := []string{"DIGISOS", "DOKUMENTLAGER", "FIKS_IO", "SVARUT"}
+	alle := []string{"DIGISOS", "DOKUMENTLAGER", "FIKS_IO", "SVARUT", "BEKYMRINGSMELDING"}
 	status := func(hvem, org string, want ...string) {
 		t.Helper()
 		var ut []struct {

@@ -22,6 +22,7 @@ var tjenester = []Tjeneste{
 	{"DOKUMENTLAGER", TypeDokumentlager, "Fiks dokumentlager", "Kryptert lagring av dokumenter, som deles med dem de gjelder.", ""},
 	{"FIKS_IO", TypeFiksIO, "Fiks IO", "Meldinger mellom fagsystemer, ende-til-ende-kryptert.", ""},
 	{"SVARUT", TypeSvarUt, "SvarUt", "Brev til innbyggere og virksomheter, digitalt eller på papir.", ""},
+	{"BEKYMRINGSMELDING", TypeBekymringsmelding, "Fiks Bekymringsmelding", "Bekymringsmeldinger til barnevernet, fra portalen og fra fagsystemer.", ""},
 }
 
 // tjeneste finds one by its code.
@@ -63,6 +64,12 @@ var privilegier = []Privilegium{
 		Beskrivelse: "Gis for en konto, eller for tjenesten og dermed alle kontoene."},
 	{Navn: auth.SvarUtKonto, Visningsnavn: "Kan sende forsendelser", RessursType: TypeSvarUtKonto, Aktorer: []string{aktorIntegrasjon},
 		Beskrivelse: "Gis for en konto, eller for tjenesten og dermed alle kontoene."},
+	{Navn: auth.BekymringSend, Visningsnavn: "Kan sende bekymringsmeldinger for organisasjonen", RessursType: TypeBekymringsmelding, Aktorer: []string{aktorIntegrasjon},
+		Beskrivelse: "For fagsystemet til en skole, politiet og andre som melder."},
+	{Navn: auth.BekymringSkjema, Visningsnavn: "Kan sende skjema for innloggede personer", RessursType: TypeBekymringsmelding, Aktorer: []string{aktorIntegrasjon}, plattform: true,
+		Beskrivelse: "For en portal. Gis av plattformens operatør."},
+	{Navn: auth.BekymringMottak, Visningsnavn: "Kan hente og avstemme bydelens bekymringsmeldinger", RessursType: TypeBydel, Aktorer: []string{aktorPerson, aktorIntegrasjon},
+		Beskrivelse: "Gis for hver bydel. En administrator som selv skal lese meldinger, må også ha det."},
 	{Navn: auth.Rot, Visningsnavn: "Operatør av plattformen", RessursType: TypeRot, Aktorer: []string{aktorPerson}, plattform: true,
 		Beskrivelse: "Gis av en annen operatør."},
 }
@@ -92,5 +99,5 @@ func egenType(typ string) bool {
 // ressurstyper are those of the platform.
 var ressurstyper = []string{
 	TypeRot, TypeOrganisasjon, TypeDigisos, TypeDokumentlager, TypeDokumentlagerKonto, TypeFiksIO, TypeFiksIOKonto,
-	TypeAudit, TypeInnsyn, TypeSvarUt, TypeSvarUtKonto, TypeMottakersystem,
+	TypeAudit, TypeInnsyn, TypeSvarUt, TypeSvarUtKonto, TypeMottakersystem, TypeBekymringsmelding, TypeBydel,
 }

@@ -31,8 +31,10 @@ const (
 	TypeAudit              = "TJENESTE_AUDIT"
 	TypeInnsyn             = "TJENESTE_INNSYN"
 	TypeSvarUt             = "TJENESTE_SVARUT"
-	TypeSvarUtKonto        = "TJENESTE_SVARUT_KONTO"           // a sender's account
-	TypeMottakersystem     = "TJENESTE_SVARINN_MOTTAKERSYSTEM" // a receiver of SvarInn (1)
+	TypeSvarUtKonto        = "TJENESTE_SVARUT_KONTO" // a sender's account
+	TypeBekymringsmelding  = "TJENESTE_BEKYMRINGSMELDING"
+	TypeBydel              = "TJENESTE_BEKYMRINGSMELDING_BYDEL" // a receiving office
+	TypeMottakersystem     = "TJENESTE_SVARINN_MOTTAKERSYSTEM"  // a receiver of SvarInn (1)
 )
 
 // RotID is the id of the root ressurs.

@@ -144,7 +144,7 @@ func plattformnokler(ctx context.Context, dir string, master []byte, k klokke.Kl
 	for _, o := range har {
 		finnes[o.Formaal] = true
 	}
-	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering} {
+	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering, keys.Bekymringsmelding} {
 		if finnes[string(formaal)] {
 			continue
 		}

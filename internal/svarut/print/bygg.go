@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -64,6 +67,14 @@ type brev struct {
 	spol       *spol
 	forsok     int
 	tosidig    bool
+	ferdig     *ferdig // nil: it is made here
+}
+
+// ferdig is a letter that its maker has encrypted to the supplier. What it holds
+// is not known here: it goes as it is, without cover page.
+type ferdig struct {
+	sertifikat sertifikat // whose key it is encrypted to
+	sha256     string     // of the PDF in clear; "" when its maker did not tell
 }
 
 // forbered copies the files of a letter to where they can be read at any place,
@@ -74,7 +85,11 @@ func (k *Kanal) forbered(ctx context.Context, j *Jobb, f levering.Forsendelse) (
 	if err := sendbar(f.Post.Mottaker); err != nil {
 		return nil, err
 	}
-	skrives, nr, err := utskrift(f.Filer)
+	skrives, nr, err := f.Filer, []int{1}, error(nil)
+	kryptert := len(f.Filer) == 1 && f.Filer[0].Kryptert
+	if !kryptert {
+		skrives, nr, err = utskrift(f.Filer)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +110,15 @@ func (k *Kanal) forbered(ctx context.Context, j *Jobb, f levering.Forsendelse) (
 		return nil, err
 	}
 	b.forsok = j.forsok
+	if kryptert {
+		s, err := sertifikatAv(io.NewSectionReader(b.spol.fil(ctx, 0), 0, b.spol.skrivere[0].Size()))
+		if err != nil {
+			return nil, fmt.Errorf("%w: brevet er ikke kryptert som CMS til en leverandør", levering.ErrIkkeMulig)
+		}
+		b.ferdig = &ferdig{sertifikat: s, sha256: f.Filer[0].SHA256}
+		b.tosidig = f.Post.Tosidig
+		return b, nil
+	}
 	sider := 0
 	forside, err := k.forside(*j, f)
 	if err != nil {
@@ -224,7 +248,8 @@ func (k *Kanal) skriv(ctx context.Context, m Forbindelse, j *Jobb, f levering.Fo
 	fil, err := jobbfil{JobbID: j.ID, ForsendelseID: j.ForsendelseID, Kilde: j.Kilde, Opprettet: j.Opprettet,
 		Mottaker: j.Mottaker, Returadresse: tilAdresse(retur(f.Post)), Tosidig: b.tosidig, Farger: f.Post.Farger,
 		GiroarkSider: res.Giroark, AntallSider: res.Sider, Konteringskode: ellerNil(f.Post.Konteringskode), SHA256: sum,
-	}.encode(k.cfg.Sertifikat)
+		Ferdig: b.ferdig != nil, Sertifikat: b.sertifikat(k.cfg.Sertifikat),
+	}.encode()
 	if err != nil {
 		return err
 	}
@@ -269,6 +294,13 @@ func ellerNil(s string) *string {
 
 // flett streams the merged letter, encrypted to the supplier, to the file of that name.
 func (k *Kanal) flett(ctx context.Context, m Forbindelse, navn string, b *brev) (res pdf.Resultat, sum string, err error) {
+	if b.ferdig != nil {
+		fil := b.spol.fil(ctx, 0)
+		if err := m.Skriv(navn, io.NewSectionReader(fil, 0, fil.Size())); err != nil {
+			return res, "", fmt.Errorf("writing the letter to the supplier: %w", err)
+		}
+		return res, b.ferdig.sha256, nil
+	}
 	pr, pw := io.Pipe()
 	ferdig := make(chan struct{})
 	var laget error
@@ -298,6 +330,35 @@ func (k *Kanal) flett(ctx context.Context, m Forbindelse, navn string, b *brev) 
 		return res, "", fmt.Errorf("writing the letter to the supplier: %w", err)
 	}
 	return res, sum, nil
+}
+
+// sertifikat names the key that the letter is encrypted to, of til when it is made here.
+func (b *brev) sertifikat(til *x509.Certificate) sertifikat {
+	if b.ferdig != nil {
+		return b.ferdig.sertifikat
+	}
+	return sertifikat{Issuer: til.Issuer.String(), Serienummer: til.SerialNumber.String()}
+}
+
+// sertifikatAv reads whom a letter is encrypted to. Named by a key identifier, the
+// recipient has no issuer: the identifier stands for the serial number, in hex.
+func sertifikatAv(r io.Reader) (sertifikat, error) {
+	h, err := cms.Inspect(r)
+	if err != nil {
+		return sertifikat{}, err
+	}
+	if len(h.Recipients) == 0 {
+		return sertifikat{}, errors.New("no recipient")
+	}
+	til := h.Recipients[0]
+	if til.Serial == nil {
+		return sertifikat{Serienummer: hex.EncodeToString(til.SubjectKeyID)}, nil
+	}
+	var navn pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(til.Issuer, &navn); err != nil || len(rest) > 0 {
+		return sertifikat{}, errors.New("the issuer's name cannot be read")
+	}
+	return sertifikat{Issuer: navn.String(), Serienummer: til.Serial.String()}, nil
 }
 
 // spol are the copies of a letter's files, sealed as blobs until it is merged.

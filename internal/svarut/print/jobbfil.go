@@ -1,7 +1,6 @@
 package print
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -43,10 +42,13 @@ type jobbfil struct {
 	Tosidig        bool       `json:"tosidig"`
 	Farger         bool       `json:"farger"`
 	GiroarkSider   []int      `json:"giroarkSider"` // in the merged numbering, from 1
-	AntallSider    int        `json:"antallSider"`
+	AntallSider    int        `json:"antallSider"`  // 0 when Ferdig
 	Konteringskode *string    `json:"konteringskode"`
-	SHA256         string     `json:"sha256"` // of the PDF in clear, hex
+	SHA256         string     `json:"sha256"` // of the PDF in clear, hex; "" when not known
 	Sertifikat     sertifikat `json:"sertifikat"`
+	// Ferdig: its maker has encrypted the PDF. It has its address on the first page
+	// and no cover, and how many pages it has is not known here.
+	Ferdig bool `json:"ferdigKryptert,omitempty"`
 }
 
 // Adresse is an address as the supplier gets it; unset lines are "".
@@ -73,9 +75,8 @@ func tilAdresse(a levering.Adresse) Adresse {
 		Postnummer: strings.TrimSpace(a.Postnummer), Poststed: strings.TrimSpace(a.Poststed), Landkode: kode}
 }
 
-func (j jobbfil) encode(til *x509.Certificate) ([]byte, error) {
+func (j jobbfil) encode() ([]byte, error) {
 	j.Versjon = 1
-	j.Sertifikat = sertifikat{Issuer: til.Issuer.String(), Serienummer: til.SerialNumber.String()}
 	if j.GiroarkSider == nil {
 		j.GiroarkSider = []int{}
 	}

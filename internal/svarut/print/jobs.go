@@ -77,7 +77,7 @@ func (k *Kanal) ubygget(ctx context.Context, id string, aarsak error) error {
 		if err := k.lagre(ctx, tx, j); err != nil {
 			return err
 		}
-		_, err = k.Levering.SlaaAlarm(ctx, tx, levering.KanalPrint, j.LeveranseID, grunnUbygget)
+		_, err = k.Levering.Avslatt(ctx, tx, levering.KanalPrint, j.LeveranseID, grunnUbygget)
 		return err
 	})
 }

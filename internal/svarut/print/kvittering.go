@@ -168,7 +168,7 @@ func (k *Kanal) fortell(ctx context.Context, tx *store.Tx, j Jobb) error {
 			err = k.trekkAlle(ctx, tx, j.LeveranseID)
 		}
 	case Avvist:
-		kjent, err = k.Levering.SlaaAlarm(ctx, tx, levering.KanalPrint, j.LeveranseID, grunnAvvist)
+		kjent, err = k.Levering.Avslatt(ctx, tx, levering.KanalPrint, j.LeveranseID, grunnAvvist)
 	default:
 		return nil
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"knutepunkt/internal/blob"
+	"knutepunkt/internal/feil"
 	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
@@ -52,8 +53,8 @@ type Jobb struct {
 	Opprettet     time.Time
 	Endret        time.Time
 	Mottaker      Adresse
-	AntallSider   int         // 0 before the PDF is made
-	SHA256        string      // of the PDF in clear, hex; "" before it is made
+	AntallSider   int         // 0 before the PDF is made, and of one that came encrypted
+	SHA256        string      // of the PDF in clear, hex; "" before it is made or when it is not known
 	Kvittering    *Kvittering // the last one; nil before
 	BestiltAv     string      // who had it printed anew; "" for the first
 	Jobbfil, PDF  string      // names of its files with the transport; whether they are there, Tilstand tells
@@ -172,6 +173,18 @@ func (k *Kanal) Jobber(ctx context.Context, antall int) ([]Jobb, error) {
 // Jobb finds a job; feil.IkkeFunnet.
 func (k *Kanal) Jobb(ctx context.Context, id string) (Jobb, error) {
 	return k.hent(ctx, k.DB.Read(), id)
+}
+
+// SisteJobb is the newest job of a leveranse; feil.IkkeFunnet.
+func (k *Kanal) SisteJobb(ctx context.Context, leveranseID string) (Jobb, error) {
+	alle, err := k.list(ctx, k.DB.Read(), `WHERE leveranse_id = $1 ORDER BY nr DESC`, leveranseID)
+	if err != nil {
+		return Jobb{}, err
+	}
+	if len(alle) == 0 {
+		return Jobb{}, feil.Ny(feil.IkkeFunnet, "Utskriftsjobben finnes ikke")
+	}
+	return alle[len(alle)-1], nil
 }
 
 func (k *Kanal) logg(ctx context.Context, tx *store.Tx, j Jobb, tekst string) error {

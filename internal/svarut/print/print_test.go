@@ -1,7 +1,10 @@
 package print
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"knutepunkt/cms"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
@@ -501,5 +505,64 @@ func TestUkjent(t *testing.T) {
 	}
 	if _, err := h.Jobb(t.Context(), uuid.NewString()); !feil.Er(err, feil.IkkeFunnet) {
 		t.Errorf("an unknown job: %v", err)
+	}
+}
+
+// A letter that its maker has encrypted to the supplier goes byte for byte, without a
+// cover, and the job file tells whose key it is encrypted to.
+func TestFerdigKryptert(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	_, cert := leverandor()
+	var b bytes.Buffer
+	w, err := cms.NewWriter(&b, cert)
+	if err == nil {
+		_, err = w.Write([]byte(hemmeligInnhold))
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	h.brev.Filer = []levering.Fil{fil("brev.pdf", b.Bytes(), func(f *levering.Fil) { f.Kryptert = true })}
+	h.opprett(t)
+	h.kjor(t)
+	j := h.siste(t)
+	got, err := os.ReadFile(filepath.Join(h.mappe, j.PDF))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, b.Bytes()) {
+		t.Error("the letter was changed")
+	}
+	raa, err := os.ReadFile(filepath.Join(h.mappe, j.Jobbfil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jf jobbfil
+	if err := json.Unmarshal(raa, &jf); err != nil {
+		t.Fatal(err)
+	}
+	if want := (sertifikat{Issuer: cert.Issuer.String(), Serienummer: "4711"}); jf.Sertifikat != want || !jf.Ferdig || jf.AntallSider != 0 || jf.SHA256 != "" || jf.Mottaker.Navn != hemmeligNavn {
+		t.Errorf("job file %s", raa)
+	}
+	if siste, err := h.SisteJobb(t.Context(), j.LeveranseID); err != nil || siste.ID != j.ID {
+		t.Errorf("newest job %v %v", siste.ID, err)
+	}
+	if _, err := h.SisteJobb(t.Context(), "ukjent"); !feil.Er(err, feil.IkkeFunnet) {
+		t.Errorf("unknown leveranse: %v", err)
+	}
+}
+
+// What is no CMS is no letter: trying again would not help.
+func TestIkkeKryptert(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.brev.Filer = []levering.Fil{fil("brev.pdf", sider(1, "klartekst"), func(f *levering.Fil) { f.Kryptert = true })}
+	id := h.opprett(t)
+	h.kjor(t)
+	if l := h.levering(t, id); !l.Oppbrukt() || !strings.Contains(l.Grunn, "ikke kryptert") {
+		t.Errorf("levering %+v", l)
+	}
+	if alle, _ := h.jobber(t); len(alle) != 0 {
+		t.Errorf("jobs %v", alle)
 	}
 }
