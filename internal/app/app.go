@@ -20,6 +20,7 @@ import (
 	"knutepunkt/api"
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/blob"
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/dokumentlager"
@@ -75,8 +76,14 @@ type Config struct {
 	Digisos  digisos.Config
 	Levering levering.Config
 	SvarUt   SvarUt
-	Portal   portal.Config // BaseURL and Sesjonsklokke are set from the above
-	Sider    []portal.Del  // portals beside the platform's own; their routes come by Ruter
+	// Bekymringsmelding: BaseURL and the print supplier's certificate are set from the
+	// rest; Avsender is where letters return to.
+	Bekymringsmelding bekymringsmelding.Config
+	// Navn is the folkeregister: a person's name, "" when it is not known. nil: no
+	// names are known.
+	Navn   func(ctx context.Context, fnr string) (string, error)
+	Portal portal.Config // BaseURL and Sesjonsklokke are set from the above
+	Sider  []portal.Del  // portals beside the platform's own; their routes come by Ruter
 
 	API []string // services whose OpenAPI documents are served
 
@@ -118,27 +125,28 @@ func (c Config) amqp() (ut forvaltning.AMQP) {
 type App struct {
 	cfg Config
 
-	DB            *store.DB
-	Ring          *keys.Ring
-	Blobs         *blob.Store
-	Jobs          *jobs.Engine
-	Transport     mail.Transport
-	Mail          *mail.Service
-	Audit         *audit.Service
-	Org           *organisasjon.Service
-	Auth          *auth.Autentisering
-	Dokumentlager *dokumentlager.Service
-	Levering      *levering.Service
-	Roller        svarinn.Rolletabell
-	SvarInn       *svarinn.Service
-	Altinn        *altinn.Kanal // nil: not set up
-	Print         *print.Kanal  // nil: not set up
-	SvarUt        *svarut.Service
-	FiksIO        *fiksio.Service
-	AMQP          *amqp.Listener
-	Digisos       *digisos.Service
-	Portal        *portal.Portal
-	Forvaltning   *forvaltning.Forvaltning
+	DB                *store.DB
+	Ring              *keys.Ring
+	Blobs             *blob.Store
+	Jobs              *jobs.Engine
+	Transport         mail.Transport
+	Mail              *mail.Service
+	Audit             *audit.Service
+	Org               *organisasjon.Service
+	Auth              *auth.Autentisering
+	Dokumentlager     *dokumentlager.Service
+	Levering          *levering.Service
+	Roller            svarinn.Rolletabell
+	SvarInn           *svarinn.Service
+	Altinn            *altinn.Kanal // nil: not set up
+	Print             *print.Kanal  // nil: not set up
+	SvarUt            *svarut.Service
+	FiksIO            *fiksio.Service
+	AMQP              *amqp.Listener
+	Digisos           *digisos.Service
+	Bekymringsmelding *bekymringsmelding.Service
+	Portal            *portal.Portal
+	Forvaltning       *forvaltning.Forvaltning
 
 	segmenter *blob.Segments // of Blobs
 
@@ -156,7 +164,7 @@ func Migrations() []store.Migrations {
 	return []store.Migrations{
 		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
 		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), svarinn.Migrations(),
-		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(), portal.Migrations(),
+		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(), bekymringsmelding.Migrations(), portal.Migrations(),
 	}
 }
 
@@ -241,6 +249,9 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("building Digisos: %w", err)
 	}
+	if err := a.byggBekymringsmelding(); err != nil {
+		return err
+	}
 	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
 	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs}, cfg.Portal,
 		append([]portal.Del{forvaltning.Del()}, cfg.Sider...)...)
@@ -289,7 +300,7 @@ func (a *App) klargjor(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering, keys.Bekymringsmelding} {
+	for _, formaal := range []keys.Formaal{keys.Dokumentlager, keys.Signering, keys.Bekymringsmelding, keys.Brev} {
 		if _, err := a.Ring.Platform(ctx, formaal); err != nil {
 			return fmt.Errorf("making the platform's %s key: %w", formaal, err)
 		}
@@ -325,6 +336,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.Digisos.Routes()...)
 	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
+	a.ruter = append(a.ruter, a.Bekymringsmelding.Routes()...)
 	a.ruter = append(a.ruter, a.Portal.Routes()...)
 	a.ruter = append(a.ruter, a.Forvaltning.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}

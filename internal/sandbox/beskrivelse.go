@@ -134,7 +134,7 @@ func beskriv(base, host string, port, tlsPort int) Beskrivelse {
 			ut.Fagsystem.SvarUt = &SvarUt{k.svarutKontoID(), k.svarutBruker(), passord("svarut-" + k.Nummer)}
 		}
 		for _, b := range k.Bydeler {
-			b.RessursID = fastID("bydel", k.Nummer+b.Bydelsnummer)
+			b.RessursID = k.bydelID(b.Bydelsnummer)
 			ut.Bydeler = append(ut.Bydeler, b)
 		}
 		b.Kommuner = append(b.Kommuner, ut)

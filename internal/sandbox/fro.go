@@ -51,7 +51,8 @@ var (
 // fagsystem never answers; nothing in the sandbox answers for the others either,
 // unless a client does.
 var kommuner = []kommune{
-	{Nummer: "9901", Navn: "Fjordvik", Orgnr: "310000248", FiksIO: true, NKS: true, Fagsystem: "310000248"},
+	{Nummer: "9901", Navn: "Fjordvik", Orgnr: "310000248", FiksIO: true, NKS: true, Fagsystem: "310000248",
+		Bydeler: []Bydel{{Bydelsnummer: "00", Navn: "Fjordvik", Mottakerkanal: "FIKS_IO"}}},
 	{Nummer: "9902", Navn: "Skogby", Orgnr: "310000310", NKS: true, Fagsystem: "310000310"},
 	{Nummer: "9903", Navn: "Stilledal", Orgnr: "310000388", FiksIO: true, NKS: true, Fagsystem: "310000388"},
 	{Nummer: "9904", Navn: "Storby", Orgnr: "310000450", FiksIO: true, NKS: true, Fagsystem: "310000450", Enhet: "9904",
@@ -192,6 +193,9 @@ func fro(ctx context.Context, a *app.App) error {
 		}
 		if err := froSvarUt(ctx, a, k); err != nil {
 			return fmt.Errorf("sandbox: seeding SvarUt of %s: %w", k.Navn, err)
+		}
+		if err := froBekymringsmelding(ctx, a, k); err != nil {
+			return fmt.Errorf("sandbox: seeding Bekymringsmelding of %s: %w", k.Navn, err)
 		}
 	}
 	if err := froNykommune(ctx, a); err != nil {

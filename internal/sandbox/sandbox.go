@@ -25,6 +25,7 @@ import (
 	"knutepunkt/api"
 	"knutepunkt/internal/app"
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/mail"
@@ -184,7 +185,7 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 		},
 		EpostFra: "Knutepunkt sandkasse <ikke-svar@knutepunkt.test>", PlattformOrgID: orgPlattform, API: api.Services(),
 		Portal: s.portal(httpLn), Sider: []portal.Del{utvikler.Del()},
-		SvarUt: svarut,
+		SvarUt: svarut, Bekymringsmelding: bekymringsmelding.Config{Avsender: portalensAdresse}, Navn: navnPaa,
 		Ruter: func(a *app.App) []auth.Route {
 			ruter := slices.Concat(s.utsteder.Routes(), s.routes(), utvikler.New(a.Portal, verktoy{s}).Routes())
 			var fake *fakealtinn.Altinn
