@@ -499,7 +499,7 @@ func TestMeldingBlirIKanalen(t *testing.T) {
 	if m := h.melding(t, id); m.Kanal != KanalManuell {
 		t.Errorf("%s", m.Kanal)
 	}
-	ny := h.send2(t, bydelManuell, fagsystem().cert)
+	ny := h.sendTil(t, bydelManuell, fagsystem().cert)
 	if m := h.melding(t, ny); m.Kanal != KanalFiksIO || m.KontoID != b.FiksIOKontoID {
 		t.Errorf("%+v", m)
 	}
@@ -508,8 +508,8 @@ func TestMeldingBlirIKanalen(t *testing.T) {
 	}
 }
 
-// send2 sends a report that is encrypted to a certificate.
-func (h *hus) send2(t testing.TB, bydel string, til *x509.Certificate) string {
+// sendTil sends a report that is encrypted to a certificate.
+func (h *hus) sendTil(t testing.TB, bydel string, til *x509.Certificate) string {
 	t.Helper()
 	ct, body := skjemaKropp(del{delPDF, kryptert(t, trykkeri().cert, []byte(pdfen))}, del{delAsice, kryptert(t, til, container(t, pdfen))})
 	v := les[uuidSvar](t, h.gjor(t, skole, "POST", mottakSti(bydel), ct, body), 201)
