@@ -163,9 +163,9 @@ func TestKonfigurasjonV2(t *testing.T) {
 		}
 	}
 
-	svar := h.get(t, admin, bydel)
-	svar.er(t, 200)
-	versjon := svar.Header().Get("ETag")
+	naa := h.get(t, admin, bydel)
+	naa.er(t, 200)
+	versjon := naa.Header().Get("ETag")
 	med := func(metode, sti, kropp, hvis string) svar {
 		hoder := http.Header{}
 		if hvis != "" {
