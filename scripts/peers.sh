@@ -30,6 +30,7 @@ need poppler-utils has pdftotext
 need qpdf has qpdf
 need openssh-server test -x /usr/sbin/sshd
 need chromium has chromium
+need npm has npm
 need librabbitmq-client-java test -e /usr/share/java/amqp-client.jar
 
 [ -n "$missing" ] || exit 0

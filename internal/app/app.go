@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,7 @@ import (
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut"
 	"knutepunkt/internal/svarut/altinn"
@@ -46,6 +49,10 @@ type Config struct {
 
 	// Open listeners. AMQP is plain, AMQPS already wrapped in TLS; both may be nil.
 	HTTP, AMQP, AMQPS net.Listener
+
+	// AMQPVert is the host by which fagsystemer reach AMQP, with port or without, for
+	// the pages to tell; "": the host of BaseURL, and the port of the listener.
+	AMQPVert string
 
 	BaseURL    string // external address of the APIs, without trailing slash
 	MinsideURL string // external address of the citizens' pages; "" = BaseURL
@@ -69,6 +76,7 @@ type Config struct {
 	Levering levering.Config
 	SvarUt   SvarUt
 	Portal   portal.Config // BaseURL and Sesjonsklokke are set from the above
+	Sider    []portal.Del  // portals beside the platform's own; their routes come by Ruter
 
 	API []string // services whose OpenAPI documents are served
 
@@ -77,6 +85,32 @@ type Config struct {
 	Omslag func(http.Handler) http.Handler
 	// Klargjor runs after the migrations and before anything is served: seeding.
 	Klargjor func(context.Context, *App) error
+}
+
+// amqp is where the pages say that fagsystemer connect: by TLS where there is a
+// listener for it.
+func (c Config) amqp() (ut forvaltning.AMQP) {
+	ln := c.AMQPS
+	if ut.TLS = ln != nil; !ut.TLS {
+		ln = c.AMQP
+	}
+	if ln == nil {
+		return ut
+	}
+	if a, ok := ln.Addr().(*net.TCPAddr); ok {
+		ut.Port = a.Port
+	}
+	ut.Vert = c.AMQPVert
+	if vert, port, err := net.SplitHostPort(c.AMQPVert); err == nil {
+		ut.Vert = vert
+		if n, err := strconv.Atoi(port); err == nil {
+			ut.Port = n
+		}
+	}
+	if u, err := url.Parse(c.BaseURL); ut.Vert == "" && err == nil {
+		ut.Vert = u.Hostname()
+	}
+	return ut
 }
 
 // App is a platform that has been built. The rooms may be called between New
@@ -104,6 +138,7 @@ type App struct {
 	AMQP          *amqp.Listener
 	Digisos       *digisos.Service
 	Portal        *portal.Portal
+	Forvaltning   *forvaltning.Forvaltning
 
 	segmenter *blob.Segments // of Blobs
 
@@ -207,12 +242,12 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		return fmt.Errorf("building Digisos: %w", err)
 	}
 	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
-	a.Portal, err = portal.New(portal.Deps{
-		DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs, Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos,
-	}, cfg.Portal)
+	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs}, cfg.Portal,
+		append([]portal.Del{forvaltning.Del()}, cfg.Sider...)...)
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
 	}
+	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, AMQP: cfg.amqp()})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()
@@ -291,6 +326,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
 	a.ruter = append(a.ruter, a.Portal.Routes()...)
+	a.ruter = append(a.ruter, a.Forvaltning.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {

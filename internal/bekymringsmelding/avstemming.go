@@ -30,7 +30,8 @@ import (
 
 const (
 	maksAvstemming = 1 << 20 // bytes of a request
-	maksIder       = 10_000  // ids of a request
+	maksIder       = 1000    // ids of a request
+	maksAvvik      = 1000    // gaps that are listed, the oldest
 )
 
 // Avstemt is the answer to what an office has registered.
@@ -181,11 +182,10 @@ func (s *Service) RegistrerMottatt(ctx context.Context, b Bydel, ider []string) 
 				ut.TidligereMeldt = append(ut.TidligereMeldt, id)
 			}
 		}
-		avvik, err := s.avvik(ctx, tx, b.RessursID)
-		if err != nil {
-			return err
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM bekymring_melding WHERE ressurs_id = $1 AND levert > 0 AND `+ikkeAvstemt, b.RessursID).
+			Scan(&ut.GjenstaaendeAvvik); err != nil {
+			return fmt.Errorf("counting gaps: %w", err)
 		}
-		ut.GjenstaaendeAvvik = len(avvik)
 		return s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), Handling: "BEKYMRINGSMELDING_AVSTEMT", FiksOrg: b.FiksOrgID,
 			Underressurs: b.RessursID, Payload: strings.Join(ut.Registrert, ",")})
 	})
@@ -205,10 +205,16 @@ func (s *Service) registrert(ctx context.Context, tx *store.Tx, m Melding) (bool
 	if n > 0 {
 		return false, nil
 	}
-	if l.Tilstand != levering.Bekreftet {
-		if _, err := s.Levering.BekreftUtenom(ctx, tx, l.ID, "registrert av mottakeren"); err != nil {
-			return false, fmt.Errorf("delivery of %s: %w", m.ID, err)
-		}
+	switch l.Tilstand {
+	case levering.Bekreftet:
+	case levering.Stoppet: // an operator has closed it, and yet it came
+		l.Kanal = levering.KanalUtenom
+		err = s.levert(ctx, tx, m, l)
+	default:
+		_, err = s.Levering.BekreftUtenom(ctx, tx, l.ID, "registrert av mottakeren")
+	}
+	if err != nil {
+		return false, fmt.Errorf("delivery of %s: %w", m.ID, err)
 	}
 	return true, s.merkAvstemt(ctx, tx, m.ID)
 }
@@ -224,7 +230,7 @@ func (s *Service) merkAvstemt(ctx context.Context, tx *store.Tx, id string) erro
 	return nil
 }
 
-// Avvik lists the gaps of a bydel, the oldest first.
+// Avvik lists the gaps of a bydel, the oldest first, at most 1000.
 func (s *Service) Avvik(ctx context.Context, b Bydel) ([]Avvik, error) {
 	return s.avvik(ctx, s.DB.Read(), b.RessursID)
 }
@@ -232,7 +238,7 @@ func (s *Service) Avvik(ctx context.Context, b Bydel) ([]Avvik, error) {
 const ikkeAvstemt = `tilstand = 'LEVERT' AND slettet = 0 AND NOT EXISTS (SELECT 1 FROM bekymring_avstemt a WHERE a.melding_id = bekymring_melding.id)`
 
 func (s *Service) avvik(ctx context.Context, q store.Queryer, ressursID string) ([]Avvik, error) {
-	alle, err := meldinger(ctx, q, `WHERE ressurs_id = $1 AND levert > 0 AND `+ikkeAvstemt+` ORDER BY levert, id`, ressursID)
+	alle, err := meldinger(ctx, q, `WHERE ressurs_id = $1 AND levert > 0 AND `+ikkeAvstemt+` ORDER BY levert, id LIMIT $2 + 0`, ressursID, maksAvvik)
 	if err != nil {
 		return nil, err
 	}

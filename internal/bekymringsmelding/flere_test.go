@@ -120,3 +120,25 @@ func TestSvarInnAnnenIntegrasjon(t *testing.T) {
 	h.basic(t, integrasjonFag, passordSvarInn, "POST", svarinnRot+"/kvitterMottak/forsendelse/"+id, "").er(t, 404)
 	h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM")
 }
+
+// What an operator has closed is kept and is no gap; registered after all, it is
+// delivered and has its end.
+func TestStoppetOgRegistrert(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.send(t, bydelFiksIO)
+	must(t, h.lev.Stopp(t.Context(), id, "operator", "ved en feil"))
+	h.Frem(t, 60*24*time.Hour)
+	h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM")
+	if m := h.melding(t, id); !m.Slettet.IsZero() || len(h.avvikI(t, bydelFiksIO)) != 0 {
+		t.Errorf("%+v", m)
+	}
+	if ut := les[Avstemt](t, h.post(t, fag, avstemSti(bydelFiksIO), `["`+id+`"]`), 200); len(ut.Registrert) != 1 {
+		t.Errorf("%+v", ut)
+	}
+	h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM LEVERT")
+	h.Frem(t, 31*24*time.Hour)
+	if m := h.melding(t, id); m.Slettet.IsZero() {
+		t.Error("kept for ever")
+	}
+}

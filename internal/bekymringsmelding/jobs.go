@@ -219,8 +219,8 @@ func (s *Service) varsleIkkeSendt(ctx context.Context, naa time.Time) error {
 				return err
 			}
 			return s.epost(ctx, tx, epost{til, "En bekymringsmelding er ikke sendt", fmt.Sprintf(
-				"Bekymringsmelding %s til %s kunne ikke overføres med %s ennå. Den er lagret og går ikke tapt: det prøves igjen, og etter %s sendes den som brev.\n\n"+
-					"Sjekk at kontoen er aktiv og har et gyldig sertifikat.\n", m.ID, m.Bydelsnavn, m.Kanal, iTimer(s.cfg.FiksIOFrist))})
+				"Bekymringsmelding %s til %s kunne ikke overføres med %s ennå. Den er lagret og går ikke tapt: det prøves igjen.\n\n%s",
+				m.ID, m.Bydelsnavn, m.Kanal, s.raad(m.Kanal))})
 		})
 		if err != nil {
 			return err
@@ -229,7 +229,16 @@ func (s *Service) varsleIkkeSendt(ctx context.Context, naa time.Time) error {
 	return nil
 }
 
-func iTimer(d time.Duration) string { return fmt.Sprintf("%d timer", int(d.Hours())) }
+// raad is what people can do about a channel that is broken.
+func (s *Service) raad(k Kanal) string {
+	switch k {
+	case KanalFiksIO:
+		return fmt.Sprintf("Sjekk at Fiks IO-kontoen er aktiv og har et gyldig sertifikat. Etter %d timer sendes meldingen som brev.\n", int(s.cfg.FiksIOFrist.Hours()))
+	case KanalPrint:
+		return "Sjekk bydelens postadresse.\n"
+	}
+	return fmt.Sprintf("Ta kontakt med den som drifter plattformen. Etter %d timer sendes meldingen som brev.\n", int(2*s.cfg.FiksIOFrist.Hours()))
+}
 
 // nesteSletting is when the oldest reconciled report has had its time.
 func (s *Service) nesteSletting(ctx context.Context) (time.Time, error) {

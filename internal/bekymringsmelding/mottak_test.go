@@ -175,9 +175,9 @@ func TestGodtatteInnsendinger(t *testing.T) {
 		t.Run(navn, func(t *testing.T) {
 			if deler == nil {
 				deler = h.deler(t, bydelManuell)
-				key, cert, err := keys.NyPlattformnokkel(h.Klokke, keys.Dokumentlager)
+				key, cert, err := keys.NyPlattformnokkel(h.Klokke, keys.Bekymringsmelding)
 				must(t, err)
-				_, err = h.Ring.ImportPlatform(t.Context(), keys.Dokumentlager, key, cert)
+				_, err = h.Ring.ImportPlatform(t.Context(), keys.Bekymringsmelding, key, cert)
 				must(t, err)
 			}
 			ct, body := skjemaKropp(deler...)

@@ -37,6 +37,7 @@ const typeSaksoppdatering = "no.nav.digisos.digisos.soker.v1"
 const (
 	KildeSoknad             = "digisos.soknad"
 	KildeEttersendelse      = "digisos.ettersendelse"
+	KildeProve              = "digisos.prove" // a test of a municipality's set-up: no case, and in no statistics
 	KildeKlage              = "digisos.klage"
 	KildeKlageEttersendelse = "digisos.klage.ettersendelse"
 	KildeKlageTrekk         = "digisos.klage.trekk"
@@ -54,6 +55,8 @@ type Config struct {
 	MellomlagringTTL time.Duration // 30 days
 	Sakslevetid      time.Duration // after the last change of a case: 730 days
 	MaxForesporsel   int64         // bytes of one request: 6 GiB
+	Provefrist       time.Duration // for the receipt of a test: 30 min
+	Provelevetid     time.Duration // of a test, after which its content is deleted: 24 h
 	// Avsender is who a forsendelse by SvarUt is from, and the return address of
 	// one on paper: NAV with its central postal address, since NAV sends in what
 	// is delivered here, and no local office's address is known.
@@ -74,6 +77,8 @@ func (c Config) medStandard() Config {
 	}
 	std(&c.MellomlagringTTL, 30*24*time.Hour)
 	std(&c.Sakslevetid, 730*24*time.Hour)
+	std(&c.Provefrist, 30*time.Minute)
+	std(&c.Provelevetid, 24*time.Hour)
 	if c.MaxForesporsel == 0 {
 		c.MaxForesporsel = 6 << 30
 	}

@@ -18,9 +18,9 @@ func (s *Service) Routes() []auth.Route {
 	var (
 		nav       = auth.Tilgang{Slag: auth.Integrasjon, Privilegium: auth.DigisosNAV}
 		navLesing = auth.Tilgang{Slag: auth.Integrasjon, Privilegium: auth.DigisosNAV, Merknad: "kommunen må ha nksTilgang; revisjonslogges"}
-		innbygger = auth.Tilgang{Slag: auth.IntegrasjonPerson, Niva: sikkerhetsniva, Privilegium: auth.DigisosNAV, Merknad: "bare egne saker"}
+		innbygger = auth.Tilgang{Slag: auth.IntegrasjonPerson, Niva: Sikkerhetsniva, Privilegium: auth.DigisosNAV, Merknad: "bare egne saker"}
 		fagsystem = auth.Tilgang{Slag: auth.Integrasjon, Privilegium: auth.DigisosOppdater, Ressurs: s.tjenesteRessurs, Merknad: "bare organisasjonens egne saker"}
-		admin     = auth.Tilgang{Slag: auth.Person, Niva: sikkerhetsniva, Privilegium: auth.Admin, Ressurs: orgRessurs}
+		admin     = auth.Tilgang{Slag: auth.Person, Niva: Sikkerhetsniva, Privilegium: auth.Admin, Ressurs: orgRessurs}
 		enhver    = auth.Tilgang{Slag: auth.Integrasjon | auth.IntegrasjonPerson, Merknad: "sertifikatet er offentlig"}
 	)
 	return []auth.Route{

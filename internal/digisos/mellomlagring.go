@@ -52,7 +52,7 @@ func (s *Service) Mellomlagre(ctx context.Context, ref string, filer []httpx.Par
 		for i, p := range filer {
 			m, err := s.Dokumentlager.Lagre(ctx, tx, p.Ref.(*dokumentlager.Opplasting), dokumentlager.Metadata{
 				KontoID: s.mellomlagringKonto(), Dokumentnavn: p.Metadata.Filnavn,
-				Mimetype: mimetype(p.Metadata.Mimetype), Sikkerhetsniva: sikkerhetsniva,
+				Mimetype: mimetype(p.Metadata.Mimetype), Sikkerhetsniva: Sikkerhetsniva,
 			})
 			if err != nil {
 				return err

@@ -132,7 +132,11 @@ func (s *Service) fyll(ctx context.Context, q store.Queryer, k sak) (l lest, err
 	return l, err
 }
 
+// fnr is whose case it is; "" for a test, which is nobody's.
 func (s *Service) fnr(k sak) (string, error) {
+	if k.prove != 0 {
+		return "", nil
+	}
 	b, err := s.Ring.Open(stedSoker(k.ID), k.soker)
 	if err != nil {
 		return "", fmt.Errorf("case %s: opening soker: %w", k.ID, err)
@@ -144,7 +148,7 @@ func (s *Service) fnr(k sak) (string, error) {
 func (s *Service) forPerson(ctx context.Context, fnr string) ([]lest, error) {
 	q, hash := s.DB.Read(), s.sokerHash(fnr)
 	rows, err := q.QueryContext(ctx, `SELECT `+sakKolonner+` FROM digisos_sak
-		WHERE soker_hash = $1 AND slettet = 0 ORDER BY opprettet, id`, hash)
+		WHERE soker_hash = $1 AND slettet = 0 AND prove = 0 ORDER BY opprettet, id`, hash)
 	if err != nil {
 		return nil, fmt.Errorf("listing cases: %w", err)
 	}
@@ -218,7 +222,7 @@ func (s *Service) egenSak(ctx context.Context, fnr, digisosID string) (lest, err
 
 // egen finds the row of a citizen's own case.
 func (s *Service) egen(ctx context.Context, fnr, digisosID string) (sak, error) {
-	k, err := hentSak(ctx, s.DB.Read(), digisosID)
+	k, err := hentEkteSak(ctx, s.DB.Read(), digisosID)
 	switch {
 	case err != nil:
 		return k, err
@@ -321,7 +325,7 @@ func (s *Service) navDokument(ctx context.Context, digisosID, dokumentID, sporin
 }
 
 func (s *Service) navSak(ctx context.Context, digisosID, sporingsID, handling, payload string) (lest, error) {
-	k, err := hentSak(ctx, s.DB.Read(), digisosID)
+	k, err := hentEkteSak(ctx, s.DB.Read(), digisosID)
 	switch {
 	case feil.Er(err, feil.IkkeFunnet):
 		return lest{}, s.avvisNAV(ctx, lest{sak: sak{ID: digisosID}}, handling, sporingsID, payload, err)
@@ -392,7 +396,7 @@ func (s *Service) NavStatus(ctx context.Context, digisosIDer []string, sporingsI
 			args[i], plasser[i] = id, fmt.Sprintf("$%d", i+1)
 		}
 		rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, fiks_org_id, levert FROM digisos_sak
-			WHERE id IN (`+strings.Join(plasser, ",")+`)`, args...)
+			WHERE prove = 0 AND id IN (`+strings.Join(plasser, ",")+`)`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("reading the status of cases: %w", err)
 		}

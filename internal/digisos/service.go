@@ -74,6 +74,7 @@ func NewService(d Deps, cfg Config) (*Service, error) {
 	s := &Service{Deps: d, cfg: cfg.medStandard(), skjemaer: sk}
 	d.Levering.RegistrerKilde(KildeSoknad, kilde{s})
 	d.Levering.RegistrerKilde(KildeEttersendelse, kilde{s})
+	d.Levering.RegistrerKilde(KildeProve, kilde{s})
 	for _, k := range []string{KildeKlage, KildeKlageEttersendelse, KildeKlageTrekk} {
 		d.Levering.RegistrerKilde(k, klagekilde{s})
 	}
@@ -117,10 +118,14 @@ func stedKonfigurasjon(fiksOrgID string) string { return "digisos.konfigurasjon:
 // (dokumentlager contract A9). JSON documents get none: they are read through
 // this room's own API.
 func eksponertFor(fnr string) []dokumentlager.Eksponering {
+	if fnr == "" { // of a test
+		return nil
+	}
 	return []dokumentlager.Eksponering{{Type: "PERSON", Fnr: fnr}}
 }
 
-const sikkerhetsniva = 4
+// Sikkerhetsniva is that of everything in Digisos.
+const Sikkerhetsniva = 4
 
 // motta streams one uploaded file in, decrypting it.
 func (s *Service) motta(ctx context.Context, r io.Reader) (*dokumentlager.Opplasting, error) {
@@ -140,7 +145,7 @@ func (s *Service) mottaJSON(ctx context.Context, b []byte) (*dokumentlager.Oppla
 func (s *Service) lagreJSON(ctx context.Context, tx *store.Tx, o *dokumentlager.Opplasting, kontoID, sakID, navn string) (string, error) {
 	m, err := s.Dokumentlager.Lagre(ctx, tx, o, dokumentlager.Metadata{
 		KontoID: kontoID, Dokumentnavn: navn, Mimetype: "application/json",
-		Sikkerhetsniva: sikkerhetsniva, Korrelasjonsid: sakID,
+		Sikkerhetsniva: Sikkerhetsniva, Korrelasjonsid: sakID,
 	})
 	return m.ID, err
 }

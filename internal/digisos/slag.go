@@ -29,6 +29,9 @@ func slagAv(kilde string) slag {
 	case KildeSoknad:
 		return slag{kilde, "Søknad", "Søknad til NAV", navnSoknad, "soknad.pdf",
 			AkseptertFiks, SendtFiksIO, SendtSvarUt, "DIGISOS_SOKNAD_MOTTATT"}
+	case KildeProve:
+		return slag{kilde, "Testsøknad", ProveTittel, navnSoknad, "soknad.pdf",
+			AkseptertFiks, SendtFiksIO, SendtSvarUt, "DIGISOS_PROVE_SENDT"}
 	case KildeEttersendelse:
 		return slag{kilde, "Ettersendelse", "Ettersendelse til NAV", "", "ettersendelse.pdf",
 			AkseptertFiksEttersendelse, SendtFiksIOEttersendelse, SendtSvarUtEttersendelse, "DIGISOS_ETTERSENDELSE_MOTTATT"}

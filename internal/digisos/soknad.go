@@ -206,7 +206,7 @@ func (s *Service) lagreFiler(ctx context.Context, tx *store.Tx, filer []httpx.Pa
 	for i, p := range filer {
 		m, err := s.Dokumentlager.Lagre(ctx, tx, p.Ref.(*dokumentlager.Opplasting), dokumentlager.Metadata{
 			KontoID: kontoID, Dokumentnavn: p.Metadata.Filnavn, Mimetype: mimetype(p.Metadata.Mimetype),
-			Sikkerhetsniva: sikkerhetsniva, Korrelasjonsid: sakID, EksponertFor: eksponertFor(fnr),
+			Sikkerhetsniva: Sikkerhetsniva, Korrelasjonsid: sakID, EksponertFor: eksponertFor(fnr),
 		})
 		if err != nil {
 			return nil, err

@@ -23,6 +23,7 @@ type sak struct {
 	Oppdatert, Levert            int64
 	Opprettet, SistEndret        int64
 	Slettet                      int64
+	prove                        int // 0: a case; else a test: proveIGang or proveSlutt
 }
 
 // dokument is a file of a forsendelse, as it is sealed.
@@ -68,11 +69,11 @@ type forsendelse struct {
 }
 
 const sakKolonner = `id, fiks_org_id, kommunenummer, nav_ekstern_ref_id, soker_hash, soker,
-	oppdatering_id, oppdatering_filer, oppdatert, levert, opprettet, sist_endret, slettet`
+	oppdatering_id, oppdatering_filer, oppdatert, levert, opprettet, sist_endret, slettet, prove`
 
 func scanSak(r rad) (s sak, err error) {
 	err = r.Scan(&s.ID, &s.FiksOrgID, &s.Kommunenummer, &s.NavEksternRefID, &s.sokerHash, &s.soker,
-		&s.OppdateringID, &s.oppdateringFiler, &s.Oppdatert, &s.Levert, &s.Opprettet, &s.SistEndret, &s.Slettet)
+		&s.OppdateringID, &s.oppdateringFiler, &s.Oppdatert, &s.Levert, &s.Opprettet, &s.SistEndret, &s.Slettet, &s.prove)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, feil.Ny(feil.IkkeFunnet, "DigisosId finnes ikke")
 	} else if err != nil {
@@ -88,15 +89,29 @@ func hentSak(ctx context.Context, q store.Queryer, id string) (sak, error) {
 
 func errSlettet() error { return feil.Ny(feil.Slettet, "DigisosId er slettet") }
 
-// settInnSak stores a new case; false when its navEksternRefId is taken.
+// hentEkteSak is hentSak for whom tests do not exist: citizens and NAV.
+func hentEkteSak(ctx context.Context, q store.Queryer, id string) (sak, error) {
+	k, err := hentSak(ctx, q, id)
+	if err == nil && k.prove != 0 {
+		return sak{}, feil.Ny(feil.IkkeFunnet, "DigisosId finnes ikke")
+	}
+	return k, err
+}
+
+// settInnSak stores a new case; false when its navEksternRefId is taken, or, of a
+// test, when the municipality has another one under way.
 func (s *Service) settInnSak(ctx context.Context, tx *store.Tx, k sak) (bool, error) {
+	slettes := s.slettes(k.Opprettet)
+	if k.prove != 0 {
+		slettes = k.Opprettet + s.cfg.Provelevetid.Microseconds()
+	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO digisos_sak (`+sakKolonner+`, slettes)
-		VALUES ($1,$2,$3,$4,$5,$6,'','',0,0,$7,$7,0,$8) ON CONFLICT DO NOTHING`,
-		k.ID, k.FiksOrgID, k.Kommunenummer, k.NavEksternRefID, k.sokerHash, k.soker, k.Opprettet, s.slettes(k.Opprettet))
+		VALUES ($1,$2,$3,$4,$5,$6,'','',0,0,$7,$7,0,$8,$9) ON CONFLICT DO NOTHING`,
+		k.ID, k.FiksOrgID, k.Kommunenummer, k.NavEksternRefID, k.sokerHash, k.soker, k.Opprettet, k.prove, slettes)
 	if err != nil {
 		return false, fmt.Errorf("storing case %s: %w", k.ID, err)
 	}
-	s.vekk(tx, sletteplikt, &s.nesteSletting, s.slettes(k.Opprettet))
+	s.vekk(tx, sletteplikt, &s.nesteSletting, slettes)
 	return enRad(res)
 }
 
@@ -203,10 +218,12 @@ func (s *Service) filer(ctx context.Context, q store.Queryer, hvor string, arg a
 	return ut, rows.Err()
 }
 
-// rorSak moves sistEndret, by at least 1 ms, and with it the end of the case's life.
+// rorSak moves sistEndret, by at least 1 ms, and with it the end of the case's life;
+// a test's stays.
 func (s *Service) rorSak(ctx context.Context, tx *store.Tx, id string, naa time.Time) error {
 	_, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET
-		sist_endret = CASE WHEN $2 > sist_endret + 1000 THEN $2 ELSE sist_endret + 1000 END, slettes = $3
+		sist_endret = CASE WHEN $2 > sist_endret + 1000 THEN $2 ELSE sist_endret + 1000 END,
+		slettes = CASE WHEN prove = 0 THEN $3 ELSE slettes END
 		WHERE id = $1`, id, store.Micros(naa), s.slettes(store.Micros(naa)))
 	if err != nil {
 		return fmt.Errorf("moving sistEndret of %s: %w", id, err)

@@ -14,7 +14,8 @@ import (
 // What NAV itself put into its forsendelser to SvarUt until 2024, and importers
 // behind SvarInn were built for (§2.3).
 const (
-	forsendelseType = "nav.digisos" // SvarInn finds the mottakersystem by it
+	// ForsendelseType is what SvarInn finds the mottakersystem by.
+	ForsendelseType = "nav.digisos"
 	avgivendeSystem = "digisos_avsender"
 )
 
@@ -31,10 +32,13 @@ func (s *Service) post(ctx context.Context, sak sak, f forsendelse, slag slag, s
 	}
 	sendt := store.Time(f.Sendt)
 	p := levering.Post{
-		Tittel: slag.tittel, ForsendelseType: forsendelseType, AvgivendeSystem: avgivendeSystem,
-		Niva: sikkerhetsniva, Mottatt: sendt, Avsender: s.cfg.Avsender, Mottaker: konf.svarUtAdresse(),
+		Tittel: slag.tittel, ForsendelseType: ForsendelseType, AvgivendeSystem: avgivendeSystem,
+		Niva: Sikkerhetsniva, Mottatt: sendt, Avsender: s.cfg.Avsender, Mottaker: konf.svarUtAdresse(),
 		Noark: levering.Noark{DokumentetsDato: klokke.Oslo(sendt)}, Kontakter: konf.Kontaktpersoner.TekniskAnsvarligEpost,
 		Tosidig: true, Farger: true,
+	}
+	if sak.prove != 0 {
+		p.BareSvarInn, p.Kontakter = s.cfg.Provefrist, nil
 	}
 	if svarPa != nil && svarPa.SendtKanal == levering.KanalSvarUt {
 		p.SvarPa = svarPa.ID
@@ -92,7 +96,7 @@ func (k kilde) Avvist(ctx context.Context, tx *store.Tx, l levering.Levering, be
 	tx.OnCommit(func() {
 		s.Log.Warn("the fagsystem refused a forsendelse", "digisosId", f.SakID, "forsendelseId", f.ID, "leveranseId", l.LeveranseID, "kanal", l.Kanal)
 	})
-	if tidligere > 0 || s.Mail == nil {
+	if tidligere > 0 || s.Mail == nil || l.Kilde == KildeProve {
 		return nil
 	}
 	til, err := s.kontakter(ctx, tx, l.FiksOrgID)

@@ -194,7 +194,8 @@ func (b *Broker) Reject(ctx context.Context, refs []amqp.Ref) error {
 	})
 }
 
-// loggAvvist has the log tell, at commit, that a receiver refused a message for good.
+// loggAvvist has the log tell, at commit, that a receiver refused a message for good,
+// and notes it beside the message where the platform sent it.
 func (s *Service) loggAvvist(ctx context.Context, tx *store.Tx, id int64) error {
 	var meldingID, typ, avsender string
 	err := tx.QueryRowContext(ctx, `SELECT melding_id, type, avsender_id FROM fiksio_melding WHERE id = $1`, id).Scan(&meldingID, &typ, &avsender)
@@ -203,6 +204,9 @@ func (s *Service) loggAvvist(ctx context.Context, tx *store.Tx, id int64) error 
 	}
 	if err != nil {
 		return fmt.Errorf("reading rejected message: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE fiksio_egen SET avvist = $2 WHERE melding_id = $1`, meldingID, store.Micros(s.Klokke.Now())); err != nil {
+		return fmt.Errorf("noting a rejected message: %w", err)
 	}
 	nr, seq := delNokkel(id)
 	tx.OnCommit(func() {

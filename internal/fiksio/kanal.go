@@ -49,6 +49,12 @@ func NyKanal(s *Service, kvitter Kvitteringer, plattformkontoID string) *Kanal {
 	return k
 }
 
+// Why a levering was given up, where it is not by the receiver's own word.
+var (
+	GrunnIkkeHentet   = "Meldingen ble ikke hentet før den utløp"
+	GrunnIkkeKvittert = fmt.Sprintf("Meldingen ble levert %d ganger uten å bli kvittert", MaxForsok)
+)
+
 // Navn implements levering.Kanal.
 func (k *Kanal) Navn() string { return levering.KanalFiksIO }
 
@@ -225,10 +231,9 @@ func (k *Kanal) svar(ctx context.Context, tx *store.Tx, m Melding) error {
 	var kjent bool
 	switch {
 	case m.System && m.Type == TypeTidsavbrudd:
-		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.TTLTidsavbrudd, "Meldingen ble ikke hentet før den utløp")
+		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.TTLTidsavbrudd, GrunnIkkeHentet)
 	case m.System && m.Type == TypeServerfeil:
-		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.MaxRetriesavbrudd,
-			fmt.Sprintf("Meldingen ble levert %d ganger uten å bli kvittert", MaxForsok))
+		kjent, err = k.kvitter.Feilet(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding, levering.MaxRetriesavbrudd, GrunnIkkeKvittert)
 	case m.Type == bekrefter:
 		kjent, err = k.kvitter.Bekreft(ctx, tx, levering.KanalFiksIO, m.SvarPaMelding)
 	case avviser != "" && !slices.Contains(strings.Fields(avviser), m.Type):

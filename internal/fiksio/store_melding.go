@@ -320,17 +320,46 @@ func (s *Service) merkEgen(ctx context.Context, tx *store.Tx, m *Melding) (bool,
 type egen struct {
 	mottaker, ventetSvar string
 	opprettet, utloper   time.Time
+	avvist               time.Time
 }
 
 // egen finds one; feil.IkkeFunnet.
 func (s *Service) egen(ctx context.Context, q store.Queryer, meldingID string) (egen, error) {
 	var e egen
-	var opprettet, utloper int64
-	err := q.QueryRowContext(ctx, `SELECT mottaker_id, ventet_svar, opprettet, utloper FROM fiksio_egen WHERE melding_id = $1`, meldingID).
-		Scan(&e.mottaker, &e.ventetSvar, &opprettet, &utloper)
+	var opprettet, utloper, avvist int64
+	err := q.QueryRowContext(ctx, `SELECT mottaker_id, ventet_svar, opprettet, utloper, avvist FROM fiksio_egen WHERE melding_id = $1`, meldingID).
+		Scan(&e.mottaker, &e.ventetSvar, &opprettet, &utloper, &avvist)
 	if errors.Is(err, sql.ErrNoRows) {
 		return egen{}, feil.Ny(feil.IkkeFunnet, "Plattformen har ikke sendt meldingen %s", visID(meldingID))
 	}
-	e.opprettet, e.utloper = store.Time(opprettet), store.Time(utloper)
+	e.opprettet, e.utloper, e.avvist = store.Time(opprettet), store.Time(utloper), store.Time(avvist)
 	return e, err
+}
+
+// Underveis is where a message stands whose id the platform chose.
+type Underveis struct {
+	IKo     bool // it waits in its mottaker's queue, or is in a consumer's hands
+	Utdelt  bool // a consumer has been given it
+	Forsok  int  // failed attempts
+	Utloper time.Time
+	Avvist  time.Time // when the mottaker refused it for good, without a word; zero: it did not
+}
+
+// Underveis finds it; feil.IkkeFunnet when the platform sent no such message.
+func (s *Service) Underveis(ctx context.Context, meldingID string) (Underveis, error) {
+	e, err := s.egen(ctx, s.DB.Read(), meldingID)
+	if err != nil {
+		return Underveis{}, err
+	}
+	u := Underveis{Utloper: e.utloper, Avvist: e.avvist}
+	err = s.DB.Read().QueryRowContext(ctx, `SELECT forsok, levert FROM fiksio_melding WHERE utloper = $1 AND melding_id = $2`,
+		store.Micros(e.utloper), meldingID).Scan(&u.Forsok, &u.Utdelt)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return u, nil
+	case err != nil:
+		return u, fmt.Errorf("reading where message %s is: %w", meldingID, err)
+	}
+	u.IKo = true
+	return u, nil
 }

@@ -22,8 +22,11 @@ type Post struct {
 	Konteringskode  string   // passed on to print
 	Tosidig, Farger bool     // how it is printed
 	KunDigital      bool     // never printed, and without guarantee
-	Taushetsbelagt  bool     // Altinn's service for confidential post
-	KorrelasjonsID  string   // the sender's
+	// BareSvarInn: it is a test of a set-up. No channel but SvarInn carries it, for
+	// so long, without guarantee, and nobody is alarmed; 0: a letter like others.
+	BareSvarInn    time.Duration
+	Taushetsbelagt bool   // Altinn's service for confidential post
+	KorrelasjonsID string // the sender's
 }
 
 // Adresse is of a person or an organisation; at most one of Fnr and Orgnr is set.

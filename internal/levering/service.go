@@ -427,9 +427,18 @@ func (s *Service) ForKilde(ctx context.Context, q store.Queryer, kilde, kildeID 
 
 // Alarmer lists the leveringer that need a person, oldest first, at most antall.
 func (s *Service) Alarmer(ctx context.Context, antall int) ([]Levering, error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE alarm = 1 ORDER BY opprettet LIMIT $1`, antall)
+	return s.liste(ctx, `alarm = 1 ORDER BY opprettet LIMIT $1`, antall)
+}
+
+// Siste lists the leveringer that were made last, newest first, at most antall.
+func (s *Service) Siste(ctx context.Context, antall int) ([]Levering, error) {
+	return s.liste(ctx, `1 = 1 ORDER BY opprettet DESC, id LIMIT $1`, antall)
+}
+
+func (s *Service) liste(ctx context.Context, hvilke string, antall int) ([]Levering, error) {
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+kolonner+` FROM leveringer WHERE `+hvilke, antall)
 	if err != nil {
-		return nil, fmt.Errorf("listing leveringer with alarm: %w", err)
+		return nil, fmt.Errorf("listing leveringer: %w", err)
 	}
 	defer rows.Close()
 	var ut []Levering

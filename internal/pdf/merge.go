@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"compress/zlib"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type writer struct {
 	err     error
 	offsets []int64 // by number; 0: not written
 	b       bytes.Buffer
+	z       *zlib.Writer // made when first used, for it is large
 }
 
 func newWriter(w io.Writer) *writer {
@@ -59,11 +61,52 @@ func (w *writer) begin(nr int) {
 
 func (w *writer) end() { fmt.Fprint(w, "\nendobj\n") }
 
+// dict writes object nr, a dictionary.
+func (w *writer) dict(nr int, format string, args ...any) {
+	w.begin(nr)
+	fmt.Fprintf(w, "<<"+format+">>", args...)
+	w.end()
+}
+
+// deflated writes object nr, a stream with these entries.
+func (w *writer) deflated(nr int, entries string, data []byte) {
+	w.b.Reset()
+	if w.z == nil {
+		w.z = zlib.NewWriter(&w.b)
+	}
+	w.z.Reset(&w.b)
+	_, _ = w.z.Write(data) // to memory
+	_ = w.z.Close()
+	w.begin(nr)
+	fmt.Fprintf(w, "<</Length %d/Filter/FlateDecode%s>>stream\n", w.b.Len(), entries)
+	_, _ = w.Write(w.b.Bytes())
+	fmt.Fprint(w, "\nendstream")
+	w.end()
+}
+
 // value writes a value of a document, with its references renumbered.
 func (w *writer) value(o object, renumber func(ref) int) {
 	w.b.Reset()
 	write(&w.b, o, renumber)
 	_, _ = w.Write(w.b.Bytes())
+}
+
+// finish writes the table of contents; trailer goes in its dictionary.
+func (w *writer) finish(trailer string) error {
+	at := w.n
+	fmt.Fprintf(w, "xref\n0 %d\n0000000000 65535 f \n", len(w.offsets))
+	for _, offset := range w.offsets[1:] {
+		if offset == 0 {
+			fmt.Fprint(w, "0000000000 65535 f \n")
+		} else {
+			fmt.Fprintf(w, "%010d 00000 n \n", offset)
+		}
+	}
+	fmt.Fprintf(w, "trailer\n<</Size %d/Root %d 0 R%s>>\nstartxref\n%d\n%%%%EOF\n", len(w.offsets), catalogNr, trailer, at)
+	if w.err != nil {
+		return w.err
+	}
+	return w.w.Flush()
 }
 
 // merger puts pages together to one file.
@@ -168,20 +211,7 @@ func (m *merger) finish() error {
 	w.begin(treeNr)
 	fmt.Fprintf(w, "<</Type/Pages/Count %d/Kids[%s]>>", len(m.kids), refs(m.kids))
 	w.end()
-	at := w.n
-	fmt.Fprintf(w, "xref\n0 %d\n0000000000 65535 f \n", len(w.offsets))
-	for _, offset := range w.offsets[1:] {
-		if offset == 0 {
-			fmt.Fprint(w, "0000000000 65535 f \n")
-		} else {
-			fmt.Fprintf(w, "%010d 00000 n \n", offset)
-		}
-	}
-	fmt.Fprintf(w, "trailer\n<</Size %d/Root %d 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(w.offsets), catalogNr, at)
-	if w.err != nil {
-		return w.err
-	}
-	return w.w.Flush()
+	return w.finish("")
 }
 
 func refs(nrs []int) string {

@@ -1,5 +1,6 @@
 // Package pdf checks the PDFs that others hand us, merges them to the one file that a
-// printer gets, and writes pages of our own: the cover of a letter, receipts, reports.
+// printer gets, and writes pages of our own: the cover of a letter, receipts, reports, and
+// documents that screen readers read and archives keep (Tagget).
 //
 // It reads PDFs with a small reader of its own (decision 9): what it keeps in memory is
 // bounded whatever the file says, and streams (text, pictures, fonts) are copied as they

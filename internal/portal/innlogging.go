@@ -163,7 +163,7 @@ func (p *Portal) visLogginn(w http.ResponseWriter, r *http.Request) error {
 	case levende && s.Niva < 4 && q.Get("niva") == "4":
 		hvorfor, tittel, niva = "niva", "logginn.niva.tittel", "4"
 	case levende:
-		return videre(w, r, til)
+		return Videre(w, r, til)
 	case s.id != "":
 		hvorfor, tittel = "utlopt", "logginn.utlopt.tittel"
 	}
@@ -171,7 +171,7 @@ func (p *Portal) visLogginn(w http.ResponseWriter, r *http.Request) error {
 	if niva != "" {
 		v.Set("niva", niva)
 	}
-	return p.vis(w, r, http.StatusOK, "logginn", side{Tittel: p.tolk(r)(tittel), Data: map[string]any{
+	return p.Vis(w, r, http.StatusOK, "logginn", Side{Tittel: p.Tolk(r)(tittel), Data: map[string]any{
 		"Hvorfor": hvorfor, "Skjema": s.harSkjema, "Start": "/logg-inn/start?" + v.Encode(),
 	}})
 }
@@ -187,7 +187,7 @@ func (p *Portal) startLogginn(w http.ResponseWriter, r *http.Request) error {
 	if u, err := url.Parse(p.cfg.BaseURL); err == nil && r.Host != u.Host && r.URL.Query().Get("her") == "" {
 		v := r.URL.Query()
 		v.Set("her", "1")
-		return videre(w, r, p.cfg.BaseURL+"/logg-inn/start?"+v.Encode())
+		return Videre(w, r, p.cfg.BaseURL+"/logg-inn/start?"+v.Encode())
 	}
 	l := paavei{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Til: lokalSti(r.URL.Query().Get("til")),
 		Niva: 3, Frist: p.ur.Now().Add(logginntid)}
@@ -199,8 +199,8 @@ func (p *Portal) startLogginn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.settKake(w, logginnkake, base64.RawURLEncoding.EncodeToString(b), logginntid)
-	spraak := p.spraak(r)
-	return videre(w, r, p.oidc.oauth(pr).AuthCodeURL(l.State, oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce),
+	spraak := p.Spraak(r)
+	return Videre(w, r, p.oidc.oauth(pr).AuthCodeURL(l.State, oauth2.S256ChallengeOption(l.Verifier), oidc.Nonce(l.Nonce),
 		oauth2.SetAuthURLParam("acr_values", acr[l.Niva]), oauth2.SetAuthURLParam("ui_locales", spraak)))
 }
 
@@ -222,7 +222,7 @@ func (p *Portal) svarLogginn(w http.ResponseWriter, r *http.Request) error {
 		return p.provIgjen(w, r, l.Til, errors.New("the answer is another issuer's"))
 	}
 	if q.Get("error") != "" {
-		return p.provIgjen(w, r, l.Til, fmt.Errorf("the issuer answers %q", kort(q.Get("error"))))
+		return p.provIgjen(w, r, l.Til, fmt.Errorf("the issuer answers %q", Avkort(q.Get("error"))))
 	}
 	fnr, niva, err := p.oidc.innlos(r.Context(), q.Get("code"), l, p.ur.Now)
 	if feil.Er(err, feil.Uautentisert) {
@@ -233,7 +233,7 @@ func (p *Portal) svarLogginn(w http.ResponseWriter, r *http.Request) error {
 	if err := p.nySesjon(w, r, fnr, niva); err != nil {
 		return err
 	}
-	return videre(w, r, l.Til)
+	return Videre(w, r, l.Til)
 }
 
 // innlos exchanges the code for an id token and gives who it is about.
@@ -285,8 +285,8 @@ func (i *innlogger) innlos(ctx context.Context, kode string, l paavei, naa func(
 
 // provIgjen says that a login was not completed, with a button.
 func (p *Portal) provIgjen(w http.ResponseWriter, r *http.Request, til string, grunn error) error {
-	noter(r, grunn)
-	return p.vis(w, r, http.StatusBadRequest, "logginn", side{Tittel: p.tolk(r)("logginn.avbrutt.tittel"), Data: map[string]any{
+	Noter(r, grunn)
+	return p.Vis(w, r, http.StatusBadRequest, "logginn", Side{Tittel: p.Tolk(r)("logginn.avbrutt.tittel"), Data: map[string]any{
 		"Hvorfor": "avbrutt", "Skjema": false, "Start": "/logg-inn/start?" + url.Values{"til": {til}}.Encode(),
 	}})
 }
@@ -303,11 +303,12 @@ func (p *Portal) loggUt(alle bool) func(w http.ResponseWriter, r *http.Request) 
 		if u, err := p.oidc.hent(r.Context()); err == nil && u.utlogging != "" {
 			ut = u.utlogging + "?" + url.Values{"client_id": {p.oidc.cfg.ClientID}, "post_logout_redirect_uri": {p.cfg.BaseURL + "/logget-ut"}}.Encode()
 		}
-		return p.vis(w, r, http.StatusOK, "loggerut", side{Tittel: p.tolk(r)("loggerut.tittel"), Videre: ut, Data: map[string]any{"Videre": ut}})
+		return p.Vis(w, r, http.StatusOK, "loggerut", Side{Tittel: p.Tolk(r)("loggerut.tittel"), Videre: ut, Data: map[string]any{"Videre": ut}})
 	}
 }
 
-func kort(s string) string {
+// Avkort is the first 40 bytes of what somebody else wrote, for an error or a log.
+func Avkort(s string) string {
 	if len(s) > 40 {
 		s = s[:40]
 	}

@@ -1,6 +1,6 @@
-// Package portal is the platform's web pages: the base that all of them stand
-// on (layout, texts, sessions, login, forms, errors), and Forvaltning, where an
-// organisation's administrators set up its services.
+// Package portal is the base that the platform's web pages stand on: layout,
+// texts, sessions, login, forms, errors, files. The portals themselves are its
+// sub-packages; each brings its pages and texts as a Del.
 //
 // Every page is server-rendered and works without JavaScript. Nothing on a page
 // comes from another host, and nothing in it is inline: the content security
@@ -12,17 +12,15 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"knutepunkt/internal/digisos"
-	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/keys"
 	"knutepunkt/internal/klokke"
-	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
 )
 
@@ -34,15 +32,27 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "portal", FS: migrations}
 }
 
-// Deps are the rooms below that this one stands on. All are required.
+// Deps are the rooms below that the base stands on. All are required.
 type Deps struct {
-	DB           *store.DB
-	Ring         *keys.Ring
-	Klokke       klokke.Klokke
-	Jobber       *jobs.Engine
-	Organisasjon *organisasjon.Service
-	FiksIO       *fiksio.Service
-	Digisos      *digisos.Service
+	DB     *store.DB
+	Ring   *keys.Ring
+	Klokke klokke.Klokke
+	Jobber *jobs.Engine
+}
+
+// Del is what a portal brings to the base: its pages and texts, and how it is
+// presented on the start page.
+type Del struct {
+	// Innhold holds maler/*.html, and tekster/LANGUAGE/*.json for each language.
+	Innhold fs.FS
+	Kort    []Kort
+}
+
+// Kort is a way in from the start page. The texts are keys.
+type Kort struct {
+	Tittel, Om, Lenke string
+	URL               string
+	Innlogging        bool // whoever is not logged in logs in on the way
 }
 
 // Config is what an instance decides about its pages.
@@ -90,12 +100,14 @@ type Portal struct {
 	tekster *tekster
 	maler   map[string]map[string]*mal // by language and name
 	statisk *statisk
+	kort    []Kort
 	oidc    *innlogger
 	vern    *http.CrossOriginProtection
 }
 
-// New builds the pages; an error names what is wrong with cfg.
-func New(d Deps, cfg Config) (*Portal, error) {
+// New builds the base with the portals that stand on it; an error names what is
+// wrong with cfg, or with their pages and texts.
+func New(d Deps, cfg Config, deler ...Del) (*Portal, error) {
 	base, err := url.Parse(cfg.BaseURL)
 	if err != nil || base.Host == "" || strings.HasSuffix(cfg.BaseURL, "/") {
 		return nil, fmt.Errorf("portal: the base URL %q must be absolute and without trailing slash", cfg.BaseURL)
@@ -113,13 +125,18 @@ func New(d Deps, cfg Config) (*Portal, error) {
 	if err := p.vern.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, fmt.Errorf("portal: the base URL: %w", err)
 	}
-	if p.tekster, err = lesTekster(); err != nil {
+	var innhold []fs.FS
+	for _, del := range deler {
+		innhold = append(innhold, del.Innhold)
+		p.kort = append(p.kort, del.Kort...)
+	}
+	if p.tekster, err = lesTekster(innhold...); err != nil {
 		return nil, err
 	}
 	if p.statisk, err = nyStatisk(); err != nil {
 		return nil, err
 	}
-	if p.maler, err = p.lesMaler(); err != nil {
+	if p.maler, err = p.lesMaler(innhold...); err != nil {
 		return nil, err
 	}
 	p.oidc = p.nyInnlogger()

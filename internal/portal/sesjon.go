@@ -253,9 +253,9 @@ func (p *Portal) gjemtSkjema(ctx context.Context, s sesjon) (f skjemaData, err e
 	return f, p.apne(skjemaSted(s.id), b, &f)
 }
 
-// gjenopprettet gives what was filled in on this page when the login ran out;
+// Gjenopprettet gives what was filled in on this page when the login ran out;
 // nil when nothing was.
-func (p *Portal) gjenopprettet(r *http.Request) (url.Values, error) {
+func (p *Portal) Gjenopprettet(r *http.Request) (url.Values, error) {
 	s, levende, err := p.sesjon(r)
 	if err != nil || !levende || !s.harSkjema {
 		return nil, err
@@ -267,8 +267,8 @@ func (p *Portal) gjenopprettet(r *http.Request) (url.Values, error) {
 	return f.Felt, nil
 }
 
-// glemSkjema forgets the kept form: it has been sent again.
-func (p *Portal) glemSkjema(r *http.Request) error {
+// GlemSkjema forgets the kept form: it has been sent again.
+func (p *Portal) GlemSkjema(r *http.Request) error {
 	s, _, err := p.sesjon(r)
 	if err != nil || !s.harSkjema {
 		return err

@@ -6,17 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
-	"knutepunkt/internal/organisasjon"
 )
 
 //go:embed maler/*.html
@@ -28,15 +29,20 @@ const maksSkjema = 64 << 10
 // mal is a page's template in one language.
 type mal struct{ *template.Template }
 
-// side is what a page shows. Handlers fill in what is theirs; vis adds the rest.
-type side struct {
+// Side is what a page shows. Handlers fill in what is theirs; vis adds the rest.
+type Side struct {
 	Tittel string // of the page; the name of the portal follows it
-	Org    *organisasjon.Organisasjon
-	Aktiv  string // which entry of the main navigation it belongs to
-	Smuler []lenke
-	Feil   []lenke // what is wrong in the form, each with the field
+	Smuler []Lenke
+	Feil   []Lenke // what is wrong in the form, each with the field
 	Videre string  // where the page leads on its own
-	Data   any
+	// Oppfrisk is how often a browser without scripts loads the page anew, in
+	// seconds; 0: never. With scripts a part of it is fetched (data-hent).
+	Oppfrisk int
+	Data     any
+	// Sammenheng is what the page is about, such as an organisation, with the way
+	// to another one, and the main navigation within it.
+	Sammenheng, Bytt string
+	Meny             []Fane
 
 	Spraak     string
 	Spraakvalg []spraakvalg
@@ -47,26 +53,24 @@ type side struct {
 	Kontakt    string
 }
 
-type lenke struct{ Tekst, URL string }
+// Lenke is a link; without URL its text alone.
+type Lenke struct{ Tekst, URL string }
 
 type spraakvalg struct {
 	Kode, Navn, URL string
 	Valgt           bool
 }
 
-// lesMaler parses every page in every language.
-func (p *Portal) lesMaler() (map[string]map[string]*mal, error) {
-	filer, err := malerFS.ReadDir("maler")
-	if err != nil {
-		return nil, fmt.Errorf("portal: templates: %w", err)
-	}
+// lesMaler parses every page in every language: the base's and the portals', from
+// maler/*.html in each. What is named _*.html is shared by the pages beside it.
+func (p *Portal) lesMaler(innhold ...fs.FS) (map[string]map[string]*mal, error) {
 	ut := map[string]map[string]*mal{}
 	for _, spraak := range p.tekster.tilbys {
 		grunn, err := template.New("").Funcs(template.FuncMap{
 			"t":         p.tekster.til(spraak),
-			"dato":      func(t time.Time) string { return dato(spraak, t) },
-			"klokka":    func(t time.Time) string { return klokkeslett(spraak, t) },
-			"tidspunkt": func(t time.Time) string { return tidspunkt(spraak, t) },
+			"dato":      func(t time.Time) string { return Dato(spraak, t) },
+			"klokka":    func(t time.Time) string { return Klokkeslett(spraak, t) },
+			"tidspunkt": func(t time.Time) string { return Tidspunkt(spraak, t) },
 			"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 			"statisk":   p.statisk.sti,
 			"inc":       func(i int) int { return i + 1 },
@@ -75,22 +79,45 @@ func (p *Portal) lesMaler() (map[string]map[string]*mal, error) {
 			return nil, fmt.Errorf("portal: templates: %w", err)
 		}
 		ut[spraak] = map[string]*mal{}
-		for _, f := range filer {
-			navn, ok := strings.CutSuffix(f.Name(), ".html")
-			if !ok || strings.HasPrefix(navn, "_") {
-				continue
+		for _, fsys := range append([]fs.FS{malerFS}, innhold...) {
+			if err := lesSider(ut[spraak], grunn, fsys); err != nil {
+				return nil, err
 			}
-			kopi, err := grunn.Clone()
-			if err == nil {
-				_, err = kopi.ParseFS(malerFS, path.Join("maler", f.Name()))
-			}
-			if err != nil {
-				return nil, fmt.Errorf("portal: the page %s: %w", navn, err)
-			}
-			ut[spraak][navn] = &mal{kopi}
 		}
 	}
 	return ut, nil
+}
+
+// lesSider parses the pages of one file system on top of what all share.
+func lesSider(ut map[string]*mal, grunn *template.Template, fsys fs.FS) error {
+	filer, err := fs.Glob(fsys, "maler/*.html")
+	if err != nil {
+		return fmt.Errorf("portal: templates: %w", err)
+	}
+	var felles []string
+	for _, f := range filer {
+		if strings.HasPrefix(path.Base(f), "_") {
+			felles = append(felles, f)
+		}
+	}
+	for _, f := range filer {
+		navn := strings.TrimSuffix(path.Base(f), ".html")
+		if strings.HasPrefix(navn, "_") {
+			continue
+		}
+		if ut[navn] != nil {
+			return fmt.Errorf("portal: there are two pages %q", navn)
+		}
+		kopi, err := grunn.Clone()
+		if err == nil {
+			_, err = kopi.ParseFS(fsys, append(slices.Clone(felles), f)...)
+		}
+		if err != nil {
+			return fmt.Errorf("portal: the page %s: %w", navn, err)
+		}
+		ut[navn] = &mal{kopi}
+	}
+	return nil
 }
 
 // sikkerhetshoder are on every page (web contract §2.6).
@@ -106,8 +133,8 @@ func (p *Portal) sikkerhetshoder(h http.Header) {
 	}
 }
 
-// rute makes a page's route: who may come, its headers, its errors, its language.
-func (p *Portal) rute(pattern string, t auth.Tilgang, h httpx.Handler) auth.Route {
+// Rute makes a page's route: who may come, its headers, its errors, its language.
+func (p *Portal) Rute(pattern string, t auth.Tilgang, h httpx.Handler) auth.Route {
 	return auth.Route{Pattern: pattern, Tilgang: t, Innlogging: p, MaxBody: maksSkjema, Feilside: p.feilside(t.Niva),
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
 			p.sikkerhetshoder(w.Header())
@@ -124,7 +151,7 @@ func (p *Portal) rute(pattern string, t auth.Tilgang, h httpx.Handler) auth.Rout
 				if p.tekster.av[valgt] != nil {
 					p.settKake(w, spraakkake, valgt, 365*24*time.Hour)
 				}
-				return videre(w, r, denneSiden(r, ""))
+				return Videre(w, r, denneSiden(r, ""))
 			}
 			return h(w, r)
 		}}
@@ -149,22 +176,22 @@ func denneSiden(r *http.Request, spraak string) string {
 	return sti + "?" + v.Encode()
 }
 
-// videre sends the browser on with a GET: to a page of ours, to the issuer, or
+// Videre sends the browser on with a GET: to a page of ours, to the issuer, or
 // to what lokalSti has let through.
-func videre(w http.ResponseWriter, r *http.Request, til string) error {
+func Videre(w http.ResponseWriter, r *http.Request, til string) error {
 	http.Redirect(w, r, til, http.StatusSeeOther) //nolint:gosec // see above
 	return nil
 }
 
-// spraak is the language of a request.
-func (p *Portal) spraak(r *http.Request) string { return p.tekster.velg(r, p.kakenavn(spraakkake)) }
+// Spraak is the language of a request.
+func (p *Portal) Spraak(r *http.Request) string { return p.tekster.velg(r, p.kakenavn(spraakkake)) }
 
-// tolk gives texts in the request's language.
-func (p *Portal) tolk(r *http.Request) tolk { return p.tekster.til(p.spraak(r)) }
+// Tolk gives texts in the request's language.
+func (p *Portal) Tolk(r *http.Request) Tolk { return p.tekster.til(p.Spraak(r)) }
 
-// vis answers with a page.
-func (p *Portal) vis(w http.ResponseWriter, r *http.Request, status int, navn string, s side) error {
-	s.Spraak, s.Testmiljo, s.Kontakt = p.spraak(r), p.cfg.Testmiljo, p.cfg.Kontakt
+// Vis answers with a page.
+func (p *Portal) Vis(w http.ResponseWriter, r *http.Request, status int, navn string, s Side) error {
+	s.Spraak, s.Testmiljo, s.Kontakt = p.Spraak(r), p.cfg.Testmiljo, p.cfg.Kontakt
 	for _, sp := range spraak {
 		if p.tekster.av[sp.kode] != nil {
 			s.Spraakvalg = append(s.Spraakvalg, spraakvalg{sp.kode, sp.navn, denneSiden(r, sp.kode), sp.kode == s.Spraak})
@@ -209,13 +236,13 @@ func (p *Portal) feilside(niva int) func(http.ResponseWriter, *http.Request, htt
 		case m.Status == http.StatusUnauthorized:
 			if ses.id != "" && r.Method == http.MethodPost {
 				if err := p.gjem(r, ses); err != nil {
-					noter(r, err)
+					Noter(r, err)
 				}
 			}
-			_ = videre(w, r, til)
+			_ = Videre(w, r, til)
 			return
 		case m.Status == http.StatusForbidden && levende && ses.Niva < niva:
-			_ = videre(w, r, til+"&niva=4")
+			_ = Videre(w, r, til+"&niva=4")
 			return
 		}
 		tekst, kjent := feiltekster[m.Status]
@@ -225,12 +252,12 @@ func (p *Portal) feilside(niva int) func(http.ResponseWriter, *http.Request, htt
 				tekst = feiltekst{"feil.500.tittel", "feil.500.tekst"}
 			}
 		}
-		t := p.tolk(r)
-		err = p.vis(w, r, m.Status, "feil", side{Tittel: t(tekst.tittel), Data: map[string]any{
+		t := p.Tolk(r)
+		err = p.Vis(w, r, m.Status, "feil", Side{Tittel: t(tekst.tittel), Data: map[string]any{
 			"Tittel": t(tekst.tittel), "Tekst": t(tekst.tekst), "ErrorID": m.ErrorID, "Vaar": m.Status >= 500,
 		}})
 		if err != nil {
-			noter(r, err)
+			Noter(r, err)
 			http.Error(w, "Noe gikk galt. Feilkode: "+m.ErrorID, m.Status)
 		}
 	}
@@ -250,12 +277,12 @@ var feiltekster = map[int]feiltekst{
 	http.StatusServiceUnavailable:    {"feil.503.tittel", "feil.503.tekst"},
 }
 
-// noter puts a cause that no caller is told into the request's log event.
-func noter(r *http.Request, err error) {
+// Noter puts a cause that no caller is told into the request's log event.
+func Noter(r *http.Request, err error) {
 	httpx.Annotate(r.Context(), slog.String("grunn", httpx.Mask(err.Error())))
 }
 
-// ikkeFunnet answers for pages that do not exist.
-func ikkeFunnet(http.ResponseWriter, *http.Request) error {
+// IkkeFunnet answers for pages that do not exist.
+func IkkeFunnet(http.ResponseWriter, *http.Request) error {
 	return feil.Ny(feil.IkkeFunnet, "Siden finnes ikke")
 }

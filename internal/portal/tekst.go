@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"knutepunkt/internal/klokke"
 )
 
-//go:embed tekster/*.json
+//go:embed tekster/*/*.json
 var teksterFS embed.FS
 
 // spraak are the languages in the order in which they are offered, each by its
@@ -30,20 +31,26 @@ type tekster struct {
 	velger language.Matcher
 }
 
-func lesTekster() (*tekster, error) {
+// lesTekster gathers the texts of the base and of the portals that stand on it:
+// in each, tekster/LANGUAGE/*.json. A key is defined once.
+func lesTekster(innhold ...fs.FS) (*tekster, error) {
 	t := &tekster{av: map[string]map[string]string{}}
 	var tags []language.Tag
 	for _, s := range spraak {
-		b, err := teksterFS.ReadFile("tekster/" + s.kode + ".json")
-		if err != nil {
-			return nil, fmt.Errorf("portal: texts: %w", err)
+		alle := map[string]string{}
+		for _, fsys := range append([]fs.FS{teksterFS}, innhold...) {
+			filer, err := fs.Glob(fsys, "tekster/"+s.kode+"/*.json")
+			if err != nil {
+				return nil, fmt.Errorf("portal: texts in %s: %w", s.navn, err)
+			}
+			for _, f := range filer {
+				if err := leggTil(alle, fsys, f); err != nil {
+					return nil, fmt.Errorf("portal: texts in %s: %s: %w", s.navn, f, err)
+				}
+			}
 		}
-		m := map[string]string{}
-		if err := json.Unmarshal(b, &m); err != nil {
-			return nil, fmt.Errorf("portal: texts in %s: %w", s.navn, err)
-		}
-		if len(m) > 0 {
-			t.av[s.kode] = m
+		if len(alle) > 0 {
+			t.av[s.kode] = alle
 			t.tilbys = append(t.tilbys, s.kode)
 			tags = append(tags, language.Make(s.kode))
 		}
@@ -52,13 +59,31 @@ func lesTekster() (*tekster, error) {
 	return t, nil
 }
 
-// tolk gives the text of a key in one language. par are names and values: each
+func leggTil(alle map[string]string, fsys fs.FS, fil string) error {
+	b, err := fs.ReadFile(fsys, fil)
+	if err != nil {
+		return err
+	}
+	m := map[string]string{}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return err
+	}
+	for nokkel, tekst := range m {
+		if _, fins := alle[nokkel]; fins {
+			return fmt.Errorf("%s is defined twice", nokkel)
+		}
+		alle[nokkel] = tekst
+	}
+	return nil
+}
+
+// Tolk gives the text of a key in one language. par are names and values: each
 // {name} in the text becomes its value.
-type tolk func(nokkel string, par ...any) string
+type Tolk func(nokkel string, par ...any) string
 
 // til is the tolk of a language. A key that does not exist shows itself; a test
 // sees to it that none does.
-func (t *tekster) til(spraak string) tolk {
+func (t *tekster) til(spraak string) Tolk {
 	m := t.av[spraak]
 	return func(nokkel string, par ...any) string {
 		s, ok := m[nokkel]
@@ -97,8 +122,8 @@ var maaneder = map[string][12]string{
 	"en": {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 }
 
-// dato is a day in words, in Norway: «3. november 2026».
-func dato(spraak string, t time.Time) string {
+// Dato is a day in words, in Norway: «3. november 2026».
+func Dato(spraak string, t time.Time) string {
 	t = klokke.Oslo(t)
 	if spraak == "en" {
 		return fmt.Sprintf("%d %s %d", t.Day(), maaneder["en"][t.Month()-1], t.Year())
@@ -106,18 +131,18 @@ func dato(spraak string, t time.Time) string {
 	return fmt.Sprintf("%d. %s %d", t.Day(), maaneder["nb"][t.Month()-1], t.Year())
 }
 
-// klokkeslett is a time of day in Norway: «14.02».
-func klokkeslett(spraak string, t time.Time) string {
+// Klokkeslett is a time of day in Norway: «14.02».
+func Klokkeslett(spraak string, t time.Time) string {
 	if spraak == "en" {
 		return klokke.Oslo(t).Format("15:04")
 	}
 	return klokke.Oslo(t).Format("15.04")
 }
 
-// tidspunkt is a moment in words: «3. november 2026 kl. 14.02».
-func tidspunkt(spraak string, t time.Time) string {
+// Tidspunkt is a moment in words: «3. november 2026 kl. 14.02».
+func Tidspunkt(spraak string, t time.Time) string {
 	if spraak == "en" {
-		return dato(spraak, t) + " at " + klokkeslett(spraak, t)
+		return Dato(spraak, t) + " at " + Klokkeslett(spraak, t)
 	}
-	return dato(spraak, t) + " kl. " + klokkeslett(spraak, t)
+	return Dato(spraak, t) + " kl. " + Klokkeslett(spraak, t)
 }

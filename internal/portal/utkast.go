@@ -15,19 +15,19 @@ import (
 // on with.
 const Utkasttid = 14 * 24 * time.Hour
 
-// utkast is such a form so far. It is its person's own.
-type utkast struct {
+// Utkast is such a form so far. It is its person's own.
+type Utkast struct {
 	Felt   url.Values `json:"felt"`
 	Ferdig []string   `json:"ferdig"` // the steps that have been answered
-	endret time.Time
+	Endret time.Time
 }
 
 func (p *Portal) utkastSted(fnr, skjema, gjelder string) string {
 	return "portal.utkast:" + p.personNokkel(fnr) + ":" + skjema + ":" + gjelder
 }
 
-// utkast finds a draft; ok is false when there is none.
-func (p *Portal) utkast(ctx context.Context, fnr, skjema, gjelder string) (u utkast, ok bool, err error) {
+// Utkast finds a draft; ok is false when there is none.
+func (p *Portal) Utkast(ctx context.Context, fnr, skjema, gjelder string) (u Utkast, ok bool, err error) {
 	u.Felt = url.Values{}
 	var innhold []byte
 	var endret int64
@@ -41,11 +41,12 @@ func (p *Portal) utkast(ctx context.Context, fnr, skjema, gjelder string) (u utk
 	if err := p.apne(p.utkastSted(fnr, skjema, gjelder), innhold, &u); err != nil {
 		return u, false, fmt.Errorf("a draft: %w", err)
 	}
-	u.endret = store.Time(endret)
+	u.Endret = store.Time(endret)
 	return u, true, nil
 }
 
-func (p *Portal) lagreUtkast(ctx context.Context, fnr, skjema, gjelder string, u utkast) error {
+// LagreUtkast stores a person's draft of a form about something, sealed; it waits for Utkasttid.
+func (p *Portal) LagreUtkast(ctx context.Context, fnr, skjema, gjelder string, u Utkast) error {
 	innhold, err := p.forsegl(p.utkastSted(fnr, skjema, gjelder), u)
 	if err != nil {
 		return err
@@ -62,7 +63,8 @@ func (p *Portal) lagreUtkast(ctx context.Context, fnr, skjema, gjelder string, u
 	return nil
 }
 
-func (p *Portal) slettUtkast(ctx context.Context, fnr, skjema, gjelder string) error {
+// SlettUtkast deletes a draft; none is no error.
+func (p *Portal) SlettUtkast(ctx context.Context, fnr, skjema, gjelder string) error {
 	err := p.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE person = $1 AND skjema = $2 AND gjelder = $3`,
 			p.personNokkel(fnr), skjema, gjelder)

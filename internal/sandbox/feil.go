@@ -114,28 +114,45 @@ func (s *Sandbox) leggTilFeil(w http.ResponseWriter, r *http.Request) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields() // a misspelt condition would strike everything
-	f := &aktivFeil{ID: uuid.NewString()}
-	if err := d.Decode(&f.injisertFeil); err != nil {
+	var f injisertFeil
+	if err := d.Decode(&f); err != nil {
 		return feil.Ny(feil.Ugyldig, "Forventet et JSON-objekt med path, method, konto, fnr, probability, count, effect, status, ms, seed").Med(err)
 	}
-	if err := f.Validate(); err != nil {
+	id, err := s.feil.leggTil(f)
+	if err != nil {
 		return err
 	}
-	if f.sti, err = regexp.Compile(f.Path); err != nil {
-		return feil.Ny(feil.Ugyldig, "path er ikke et gyldig regulært uttrykk").Med(err)
+	return httpx.JSON(w, http.StatusCreated, map[string]string{"id": id})
+}
+
+// leggTil takes a fault into force; feil.Ugyldig tells what is wrong with it.
+func (f *feilinjeksjon) leggTil(ny injisertFeil) (id string, err error) {
+	if err := ny.Validate(); err != nil {
+		return "", err
+	}
+	a := &aktivFeil{ID: uuid.NewString(), injisertFeil: ny}
+	if a.sti, err = regexp.Compile(ny.Path); err != nil {
+		return "", feil.Ny(feil.Ugyldig, "path er ikke et gyldig regulært uttrykk").Med(err)
 	}
 	seed := rand.Uint64()
-	if f.Seed != nil {
-		seed = uint64(*f.Seed)
+	if ny.Seed != nil {
+		seed = uint64(*ny.Seed)
 	}
-	f.trekker = rand.New(rand.NewPCG(seed, seed))
-	s.feil.mu.Lock()
-	defer s.feil.mu.Unlock()
-	if len(s.feil.feil) >= maksFeil {
-		return feil.Ny(feil.Ugyldig, "Det er allerede %d feil; fjern dem med DELETE", maksFeil)
+	a.trekker = rand.New(rand.NewPCG(seed, seed))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.feil) >= maksFeil {
+		return "", feil.Ny(feil.Ugyldig, "Det er allerede %d feil; fjern dem med DELETE", maksFeil)
 	}
-	s.feil.feil = append(s.feil.feil, f)
-	return httpx.JSON(w, http.StatusCreated, map[string]string{"id": f.ID})
+	f.feil = append(f.feil, a)
+	return a.ID, nil
+}
+
+// fjern takes all faults away.
+func (f *feilinjeksjon) fjern() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.feil = nil
 }
 
 func (s *Sandbox) hentFeil(w http.ResponseWriter, _ *http.Request) error {
@@ -149,9 +166,7 @@ func (s *Sandbox) hentFeil(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Sandbox) fjernFeil(w http.ResponseWriter, _ *http.Request) error {
-	s.feil.mu.Lock()
-	defer s.feil.mu.Unlock()
-	s.feil.feil = nil
+	s.feil.fjern()
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

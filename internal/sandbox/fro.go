@@ -62,6 +62,10 @@ var kommuner = []kommune{
 	{Nummer: "9905", Navn: "Lillevik", Orgnr: "310000523", FiksIO: true, Fagsystem: orgnrLeverandor},
 }
 
+// nykommune has set up nothing yet: the administrator can try that. It is not in
+// sandbox.json, since it has no fagsystem.
+var nykommune = kommune{Nummer: "9906", Navn: "Nyvik", Orgnr: "310000590"}
+
 // personer are synthetic: the month is 80 too high, which is given to nobody.
 var personer = []Testperson{
 	{"01818110185", "Kari Fjordheim", []string{"INNBYGGER"}},
@@ -189,7 +193,24 @@ func fro(ctx context.Context, a *app.App) error {
 			return fmt.Errorf("sandbox: seeding SvarUt of %s: %w", k.Navn, err)
 		}
 	}
+	if err := froNykommune(ctx, a); err != nil {
+		return fmt.Errorf("sandbox: seeding %s: %w", nykommune.Navn, err)
+	}
 	return nil
+}
+
+func froNykommune(ctx context.Context, a *app.App) error {
+	k := nykommune
+	if _, err := a.Org.Organisasjon(ctx, k.orgID()); !feil.Er(err, feil.IkkeFunnet) {
+		return err
+	}
+	return a.DB.Write(ctx, func(tx *store.Tx) error { return k.opprett(ctx, a, tx) })
+}
+
+// opprett makes the kommune's organisation.
+func (k kommune) opprett(ctx context.Context, a *app.App, tx *store.Tx) error {
+	return nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: k.orgID(), Navn: k.Navn + " kommune", Type: "KOMMUNE",
+		Kommunenummer: k.Nummer, Orgnr: k.Orgnr, Epost: []string{"post@" + k.domene()}})
 }
 
 func froNAV(ctx context.Context, a *app.App, tx *store.Tx) error {
@@ -256,9 +277,7 @@ func froKommune(ctx context.Context, a *app.App, k kommune) error {
 	}
 	if _, err := a.Org.Organisasjon(ctx, k.orgID()); feil.Er(err, feil.IkkeFunnet) {
 		err = a.DB.Write(ctx, func(tx *store.Tx) error {
-			err := nyOrg(ctx, a, tx, organisasjon.Organisasjon{ID: k.orgID(), Navn: k.Navn + " kommune", Type: "KOMMUNE",
-				Kommunenummer: k.Nummer, Orgnr: k.Orgnr, Epost: []string{"post@" + k.domene()}})
-			if err != nil {
+			if err := k.opprett(ctx, a, tx); err != nil {
 				return err
 			}
 			for _, t := range []string{organisasjon.TypeDigisos, organisasjon.TypeDokumentlager, organisasjon.TypeFiksIO} {

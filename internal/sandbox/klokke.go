@@ -94,29 +94,42 @@ func (s *Sandbox) stillKlokke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return feil.Ny(feil.Ugyldig, "advance er en varighet som 48h eller 90m, og set et tidspunkt etter RFC 3339").Med(err)
 	}
+	err = s.flytt(r.Context(), func(naa time.Time) time.Time {
+		if inn.Advance != "" {
+			return naa.Add(frem)
+		}
+		return til
+	})
+	if err != nil {
+		return err
+	}
+	return s.hentKlokke(w, r)
+}
+
+// flytt moves the clock from now to another time. feil.Ugyldig when that is
+// earlier, or too far ahead.
+func (s *Sandbox) flytt(ctx context.Context, fra func(naa time.Time) time.Time) error {
 	s.klokke.mu.Lock()
 	defer s.klokke.mu.Unlock()
-	now := s.klokke.Now()
-	if inn.Advance != "" {
-		til = now.Add(frem)
-	}
+	naa := s.klokke.Now()
+	til := fra(naa)
 	switch {
-	case til.Before(now) || frem < 0:
-		return feil.Ny(feil.Ugyldig, "Klokken går bare fremover; nå er den %s", now.Format(time.RFC3339))
+	case til.Before(naa):
+		return feil.Ny(feil.Ugyldig, "Klokken går bare fremover; nå er den %s", naa.Format(time.RFC3339))
 	case til.Sub(klokke.System{}.Now()) > maksFlytt:
 		return feil.Ny(feil.Ugyldig, "Klokken kan ikke stilles mer enn 30 år frem")
 	}
 	// Seen to its end also when the caller goes away: half a move would leave
 	// the deadlines and the file apart.
-	ctx := context.WithoutCancel(r.Context())
+	ctx = context.WithoutCancel(ctx)
 	// Noted first: who is killed on the way starts again at the end of it, and
 	// never at a time before what has happened.
 	if err := s.klokke.lagre(til.Sub(klokke.System{}.Now())); err != nil {
 		return fmt.Errorf("sandbox: moving the clock: %w", err)
 	}
-	err = s.App.Jobs.AdvanceTo(ctx, til, s.klokke.Sett)
+	err := s.App.Jobs.AdvanceTo(ctx, til, s.klokke.Sett)
 	if err := errors.Join(err, s.klokke.lagre(s.klokke.Offset())); err != nil {
 		return fmt.Errorf("sandbox: moving the clock: %w", err)
 	}
-	return s.hentKlokke(w, r)
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/utvikler"
 	fakealtinn "knutepunkt/internal/sandbox/altinn"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
@@ -181,10 +183,10 @@ func New(ctx context.Context, cfg Config) (_ *Sandbox, err error) {
 			return s.epost
 		},
 		EpostFra: "Knutepunkt sandkasse <ikke-svar@knutepunkt.test>", PlattformOrgID: orgPlattform, API: api.Services(),
-		Portal: s.portal(httpLn),
+		Portal: s.portal(httpLn), Sider: []portal.Del{utvikler.Del()},
 		SvarUt: svarut,
 		Ruter: func(a *app.App) []auth.Route {
-			ruter := append(s.utsteder.Routes(), s.routes()...)
+			ruter := slices.Concat(s.utsteder.Routes(), s.routes(), utvikler.New(a.Portal, verktoy{s}).Routes())
 			var fake *fakealtinn.Altinn
 			if fake, altinnFeil = s.nyAltinn(a); altinnFeil != nil {
 				return ruter

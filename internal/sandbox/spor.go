@@ -135,7 +135,7 @@ func (s *Sandbox) hentSpor(ctx context.Context, id string) (sporet, error) {
 		return ut, err
 	}
 	type kilde struct{ navn, id string }
-	kilder := []kilde{{digisos.KildeSoknad, id}}
+	kilder := []kilde{{digisos.KildeSoknad, id}, {digisos.KildeProve, id}}
 	for _, h := range historie {
 		ut.Historikk = append(ut.Historikk, hendelse{h.Hendelsestidspunkt, h.State, h.ForsendelseID})
 		if h.ForsendelseID == "" {

@@ -11,6 +11,9 @@ import (
 
 const sletteplikt = "svarut.sletting" // deletes files and metadata whose time is over
 
+// provetid is how long a test (levering.Post.BareSvarInn) is kept after its end.
+const provetid = 24 * time.Hour
+
 // vekk tells the engine of a deletion that is earlier than what it waits for.
 func (s *Service) vekk(tx *store.Tx, naar time.Time) {
 	us := store.Micros(naar)

@@ -14,10 +14,13 @@ import (
 type kilde struct{ s *Service }
 
 // Forsendelse implements levering.Kilde.
-func (k kilde) Forsendelse(ctx context.Context, l levering.Levering, _ string) (levering.Forsendelse, error) {
+func (k kilde) Forsendelse(ctx context.Context, l levering.Levering, kanal string) (levering.Forsendelse, error) {
 	f, err := k.s.Hent(ctx, l.KildeID)
 	if err != nil {
 		return levering.Forsendelse{}, err
+	}
+	if f.Post.BareSvarInn > 0 && kanal != levering.KanalSvarInn { // whatever its plan says
+		return levering.Forsendelse{}, fmt.Errorf("en prøve går bare med SvarInn: %w", levering.ErrIkkeMulig)
 	}
 	if f.FilerBorte {
 		return levering.Forsendelse{}, fmt.Errorf("filene er slettet: %w", levering.ErrIkkeMulig)
@@ -145,6 +148,9 @@ func (s *Service) settStatus(ctx context.Context, tx *store.Tx, t tilstand, stat
 	slettes := int64(0)
 	if status.Endelig() {
 		naar := naa.AddDate(0, s.cfg.Levetid, 0)
+		if t.prove {
+			naar = naa.Add(provetid)
+		}
 		slettes = store.Micros(naar)
 		s.vekk(tx, naar)
 	}

@@ -55,10 +55,10 @@ func (s *Service) settInn(ctx context.Context, tx *store.Tx, f Forsendelse, dupl
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO svarut_forsendelser
-		(id, konto, status, endret, niva, ekstern_ref, duplikat, melder, lesefrist, mottatt, slettes, filer_borte, slettet, innhold)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,0,0,0,$10)`,
+		(id, konto, status, endret, niva, ekstern_ref, duplikat, melder, lesefrist, mottatt, slettes, filer_borte, slettet, innhold, prove)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,$9,0,0,0,$10,$11)`,
 		f.ID, f.KontoID, string(f.Status), store.Micros(f.Endret), f.Niva, s.refHash(f.KontoID, f.EksternRef), duplikat,
-		heltall(melder), store.Micros(f.Mottatt), innhold)
+		heltall(melder), store.Micros(f.Mottatt), innhold, heltall(f.Post.BareSvarInn > 0))
 	if err != nil {
 		return fmt.Errorf("storing forsendelse %s: %w", f.ID, err)
 	}
@@ -79,6 +79,7 @@ type tilstand struct {
 	status    Status
 	endret    time.Time
 	melder    bool
+	prove     bool
 	lesefrist time.Time
 	slettet   time.Time
 }
@@ -86,8 +87,8 @@ type tilstand struct {
 func hentTilstand(ctx context.Context, q store.Queryer, id string) (tilstand, error) {
 	t := tilstand{id: id}
 	var endret, lesefrist, slettet int64
-	err := q.QueryRowContext(ctx, `SELECT konto, status, endret, melder, lesefrist, slettet FROM svarut_forsendelser WHERE id = $1`, id).
-		Scan(&t.konto, &t.status, &endret, &t.melder, &lesefrist, &slettet)
+	err := q.QueryRowContext(ctx, `SELECT konto, status, endret, melder, lesefrist, slettet, prove FROM svarut_forsendelser WHERE id = $1`, id).
+		Scan(&t.konto, &t.status, &endret, &t.melder, &lesefrist, &slettet, &t.prove)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, errForsendelse()
 	} else if err != nil {

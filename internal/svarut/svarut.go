@@ -155,6 +155,9 @@ func (c Config) medStandard() Config {
 
 // plan is how a letter is delivered (§5).
 func (c Config) plan(p levering.Post) []levering.Steg {
+	if p.BareSvarInn > 0 {
+		return []levering.Steg{{Kanal: levering.KanalSvarInn, Frist: p.BareSvarInn, UtenGaranti: true}}
+	}
 	svarInn := levering.Steg{Kanal: levering.KanalSvarInn, Frist: c.SvarInnFrist, Ubegrenset: true, Utholdende: true, GodtaSen: true}
 	if c.SvarInnGrense > 0 {
 		svarInn.Frist, svarInn.Ubegrenset = c.SvarInnGrense, false

@@ -42,3 +42,37 @@ if (dialog) {
   setInterval(se, 5000);
   se();
 }
+
+// A part of a page that changes by itself is fetched anew, ever more slowly, until
+// the page says that it is at its end. What has the focus keeps it, and the status
+// is read out only when it is another one.
+const del = document.querySelector("[data-hent]");
+if (del) {
+  const status = document.getElementById(del.dataset.hent);
+  let pause = 2000;
+  const hent = async () => {
+    const svar = document.hidden ? null : await fetch(location.href, { redirect: "manual" }).catch(() => null);
+    if (svar) {
+      const side = new DOMParser().parseFromString(svar.ok ? await svar.text() : "", "text/html");
+      const ny = side.getElementById(del.id);
+      if (!ny) { // logged out, or gone
+        location.reload();
+        return;
+      }
+      if (ny.innerHTML !== del.innerHTML) {
+        const fokus = del.contains(document.activeElement) ? document.activeElement.id : "";
+        del.replaceChildren(...ny.childNodes);
+        if (fokus) (document.getElementById(fokus) || document.getElementById("innhold")).focus();
+      }
+      const sagt = side.getElementById(status.id);
+      if (sagt.textContent !== status.textContent) {
+        status.dataset.color = sagt.dataset.color;
+        status.replaceChildren(...sagt.childNodes);
+      }
+      if (!ny.dataset.hent) return;
+    }
+    pause = Math.min(pause * 1.2, 15000);
+    setTimeout(hent, pause);
+  };
+  setTimeout(hent, pause);
+}

@@ -10,6 +10,9 @@ import (
 	"knutepunkt/internal/httpx"
 )
 
+// StiListe is the path of the list that mottakersystemer fetch.
+const StiListe = prefiks + "/mottaker/hentNyeForsendelser"
+
 const (
 	prefiks    = "/tjenester/svarinn"
 	maksFeilet = 256 << 10 // bytes of the body of mottakFeilet
@@ -21,7 +24,7 @@ func (s *Service) Routes() []auth.Route {
 	inn := auth.Basic{Realm: "KS Svarut mottaker login", Slag: auth.Mottakersystem, Sjekk: s.LoggInn}
 	t := auth.Tilgang{Slag: auth.Mottakersystem, Merknad: "bare mottakersystemets egne forsendelser"}
 	return []auth.Route{
-		{Pattern: "GET " + prefiks + "/mottaker/hentNyeForsendelser", Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
+		{Pattern: "GET " + StiListe, Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
 		{Pattern: "GET " + prefiks + "/mottaker/{mottakerid}/hentNyeForsendelser", Tilgang: t, Innlogging: inn, Handler: s.hentNyeForsendelser},
 		{Pattern: "GET " + prefiks + "/forsendelse/{forsendelseId}", Tilgang: t, Innlogging: inn, Handler: s.lastNed},
 		{Pattern: "POST " + prefiks + "/kvitterMottak/forsendelse/{forsendelseId}", Tilgang: t, Innlogging: inn, Handler: s.kvitterMottak},
@@ -32,7 +35,7 @@ func (s *Service) Routes() []auth.Route {
 func system(r *http.Request) string { return auth.From(r.Context()).KontoID }
 
 // hentNyeForsendelser lists what waits for the mottakersystem, as a stream: the
-// oldest first, at most MaksListe. It changes nothing.
+// oldest first, at most MaksListe. It changes nothing, but notes that a test was seen.
 func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) error {
 	if id := r.PathValue("mottakerid"); id != "" && !strings.EqualFold(id, system(r)) {
 		return ikkeFunnet("Mottakersystemet")
@@ -47,7 +50,7 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	skilletegn := "["
+	skilletegn, prover := "[", []string(nil)
 	for antall := 0; len(bunke) > 0; {
 		for _, rad := range bunke {
 			etter = rad
@@ -58,6 +61,9 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 			}
 			if _, err := io.WriteString(w, skilletegn); err != nil {
 				return err
+			}
+			if rad.prove {
+				prover = append(prover, rad.id)
 			}
 			if _, err := w.Write(medURL(element, s.cfg.BaseURL+prefiks+"/forsendelse/"+rad.id)); err != nil {
 				return err
@@ -76,8 +82,11 @@ func (s *Service) hentNyeForsendelser(w http.ResponseWriter, r *http.Request) er
 	if skilletegn == "[" {
 		slutt = "[]"
 	}
-	_, err = io.WriteString(w, slutt)
-	return err
+	if _, err = io.WriteString(w, slutt); err != nil {
+		return err
+	}
+	s.merkProve(ctx, hendelseListet, prover...)
+	return nil
 }
 
 // lastNed sends the files: a zip, encrypted (SvarUt contract §1.3). Content-Type is
@@ -96,7 +105,11 @@ func (s *Service) lastNed(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return n.skriv(r.Context(), w)
+	if err := n.skriv(r.Context(), w); err != nil || !n.prove {
+		return err
+	}
+	s.merkProve(r.Context(), hendelseHentet, n.id)
+	return nil
 }
 
 // kvitterMottak takes any body and type; the answer is exactly 200, and empty.

@@ -57,7 +57,7 @@ func (k Kanal) Send(ctx context.Context, l levering.Levering, f levering.Forsend
 		naa := s.Klokke.Now()
 		if err := settIKo(ctx, tx, rad{
 			id: l.KildeID, leveringID: l.ID, leveranseID: l.LeveranseID, system: rute.ID, tilstand: klar, innhold: forseglet,
-			opprettet: naa, endret: naa,
+			opprettet: naa, endret: naa, prove: f.Post.BareSvarInn > 0,
 		}); err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 // What happens to a forsendelse in SvarInn.
 const (
 	hendelseKlar       = "KLAR_FOR_MOTTAK"
+	hendelseListet     = "LISTET" // of a test alone, as the next
+	hendelseHentet     = "LASTET_NED"
 	hendelseKvittert   = "KVITTERT"
 	hendelseMidlertid  = "FEILET_MIDLERTIDIG"
 	hendelsePermanent  = "FEILET_PERMANENT"

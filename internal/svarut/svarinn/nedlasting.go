@@ -21,6 +21,7 @@ import (
 // nedlasting is a forsendelse that is ready to be sent to its mottakersystem.
 type nedlasting struct {
 	id      string
+	prove   bool
 	filer   []levering.Fil
 	tid     time.Time         // of the zip's entries
 	mottak  *x509.Certificate // to encrypt to
@@ -53,7 +54,7 @@ func (s *Service) hent(ctx context.Context, systemID, id string) (nedlasting, er
 	if err := s.taPlass(ctx); err != nil {
 		return nedlasting{}, err
 	}
-	return nedlasting{id: r.id, filer: f.Filer, tid: f.Post.Mottatt, mottak: cert, ferdige: func() { <-s.plass }}, nil
+	return nedlasting{id: r.id, prove: r.prove, filer: f.Filer, tid: f.Post.Mottatt, mottak: cert, ferdige: func() { <-s.plass }}, nil
 }
 
 // innhold asks the source for the files.

@@ -17,9 +17,10 @@ type rad struct {
 	tilstand                            tilstand
 	innhold                             []byte // sealed element
 	opprettet, endret                   time.Time
+	prove                               bool // a test of a set-up: when it is listed and downloaded is noted
 }
 
-const radKolonner = `id, levering_id, leveranse_id, mottakersystem, tilstand, innhold, opprettet, endret`
+const radKolonner = `id, levering_id, leveranse_id, mottakersystem, tilstand, innhold, opprettet, endret, prove`
 
 func finnesIkke(err error) bool { return feil.Er(err, feil.IkkeFunnet) }
 
@@ -52,7 +53,7 @@ func rader(ctx context.Context, q store.Queryer, rest string, args ...any) ([]ra
 	for rows.Next() {
 		var r rad
 		var opprettet, endret int64
-		if err := rows.Scan(&r.id, &r.leveringID, &r.leveranseID, &r.system, &r.tilstand, &r.innhold, &opprettet, &endret); err != nil {
+		if err := rows.Scan(&r.id, &r.leveringID, &r.leveranseID, &r.system, &r.tilstand, &r.innhold, &opprettet, &endret, &r.prove); err != nil {
 			return nil, fmt.Errorf("reading forsendelser: %w", err)
 		}
 		r.opprettet, r.endret = store.Time(opprettet), store.Time(endret)
@@ -63,11 +64,15 @@ func rader(ctx context.Context, q store.Queryer, rest string, args ...any) ([]ra
 
 // settIKo stores a forsendelse, or puts it into the queue anew.
 func settIKo(ctx context.Context, tx *store.Tx, r rad) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO svarinn_forsendelser (`+radKolonner+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	prove := 0
+	if r.prove {
+		prove = 1
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO svarinn_forsendelser (`+radKolonner+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (id) DO UPDATE SET levering_id = excluded.levering_id, leveranse_id = excluded.leveranse_id,
 		mottakersystem = excluded.mottakersystem, tilstand = excluded.tilstand, innhold = excluded.innhold,
-		opprettet = excluded.opprettet, endret = excluded.endret`,
-		r.id, r.leveringID, r.leveranseID, r.system, string(r.tilstand), r.innhold, store.Micros(r.opprettet), store.Micros(r.endret))
+		opprettet = excluded.opprettet, endret = excluded.endret, prove = excluded.prove`,
+		r.id, r.leveringID, r.leveranseID, r.system, string(r.tilstand), r.innhold, store.Micros(r.opprettet), store.Micros(r.endret), prove)
 	if err != nil {
 		return fmt.Errorf("storing forsendelse %s: %w", r.id, err)
 	}

@@ -1,0 +1,196 @@
+// Package forvaltning is the pages where an organisation's administrators set up
+// its services, on the base that all portals share.
+package forvaltning
+
+import (
+	"embed"
+	"net/http"
+
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/digisos"
+	"knutepunkt/internal/feil"
+	"knutepunkt/internal/fiksio"
+	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal"
+	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut/svarinn"
+)
+
+//go:embed maler/*.html tekster/*/*.json
+var innhold embed.FS
+
+// Del is what these pages bring to the base.
+func Del() portal.Del {
+	return portal.Del{Innhold: innhold, Kort: []portal.Kort{
+		{Tittel: "hjem.forvaltning", Om: "hjem.forvaltning.om", Lenke: "hjem.forvaltning.aapne", URL: "/forvaltning", Innlogging: true}}}
+}
+
+// Deps are the rooms below that these pages stand on. All rooms are required.
+type Deps struct {
+	Organisasjon *organisasjon.Service
+	FiksIO       *fiksio.Service
+	Digisos      *digisos.Service
+	SvarInn      *svarinn.Service
+	AMQP         AMQP // for the pages to tell; may be empty
+}
+
+// Forvaltning is the pages, on their base.
+type Forvaltning struct {
+	*portal.Portal
+	Deps
+}
+
+// New makes the pages. The base must have been made with Del.
+func New(p *portal.Portal, d Deps) *Forvaltning { return &Forvaltning{p, d} }
+
+// velgOrg lists the organisations that the person administers.
+func (p *Forvaltning) velgOrg(w http.ResponseWriter, r *http.Request) error {
+	orger, err := p.Organisasjon.OrganisasjonerMed(r.Context(), auth.From(r.Context()).Fnr, auth.Admin)
+	if err != nil {
+		return err
+	}
+	if len(orger) == 1 {
+		return portal.Videre(w, r, "/forvaltning/"+orger[0].ID+"/tjenester")
+	}
+	return p.visOrg(w, r, http.StatusOK, "velgorg", orgside{Tittel: p.Tolk(r)("velgorg.tittel"), Data: orger})
+}
+
+func (p *Forvaltning) orgForside(w http.ResponseWriter, r *http.Request) error {
+	return portal.Videre(w, r, "/forvaltning/"+r.PathValue("orgId")+"/tjenester")
+}
+
+// tjeneste is a service as the overview shows it.
+type tjeneste struct {
+	Type, Navn, Om string
+	IBruk          bool
+	Merke, Farge   string // its state, in a word
+	Varsel         string
+	Mangler        string // what must come first; "" when nothing
+	URL            string // where it is set up; "" when there is nothing to
+	Lenke          string
+	TaIBruk        bool // with the button of this page
+}
+
+// tjenester gives the services that this build offers an organisation, those in
+// use first.
+func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon.Organisasjon) ([]tjeneste, error) {
+	ctx := r.Context()
+	barn, err := p.Organisasjon.Barn(ctx, org.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	iBruk := map[string]bool{}
+	for _, b := range barn {
+		iBruk[b.Type] = true
+	}
+	var ut []tjeneste
+	if org.Kommunenummer != "" {
+		d := tjeneste{Type: organisasjon.TypeDigisos, Navn: t("tjeneste.digisos"), Om: t("tjeneste.digisos.om"), URL: "/forvaltning/" + org.ID + "/digisos", Lenke: t("tjeneste.taibruk")}
+		k, err := p.Digisos.Konfigurasjon(ctx, org.ID)
+		switch {
+		case feil.Er(err, feil.IkkeFunnet):
+			if !iBruk[organisasjon.TypeDokumentlager] {
+				d.Mangler, d.URL = t("tjeneste.digisos.mangler"), ""
+			}
+		case err != nil:
+			return nil, err
+		default:
+			d.IBruk, d.Lenke = true, t("tjeneste.oppsett")
+			switch {
+			case !k.Aktivert:
+				d.Varsel = t("digisos.ikkeaktiv")
+			case k.MidlertidigDeaktivertMottak:
+				d.Varsel = t("digisos.stengt.mottak")
+			case k.MidlertidigDeaktivertOppdateringer:
+				d.Varsel = t("digisos.stengt.oppdateringer")
+			}
+		}
+		ut = append(ut, d)
+	}
+	ut = append(ut,
+		tjeneste{Type: organisasjon.TypeDokumentlager, Navn: t("tjeneste.dokumentlager"), Om: t("tjeneste.dokumentlager.om"),
+			IBruk: iBruk[organisasjon.TypeDokumentlager], TaIBruk: !iBruk[organisasjon.TypeDokumentlager]},
+		tjeneste{Type: organisasjon.TypeFiksIO, Navn: t("tjeneste.fiksio"), Om: t("tjeneste.fiksio.om"),
+			IBruk: iBruk[organisasjon.TypeFiksIO], TaIBruk: !iBruk[organisasjon.TypeFiksIO]})
+	var foran, bak []tjeneste
+	for _, x := range ut {
+		x.Merke, x.Farge = t("tjeneste.ikkeibruk"), "neutral"
+		if !x.IBruk {
+			bak = append(bak, x)
+			continue
+		}
+		if x.Merke, x.Farge = t("tjeneste.ibruk"), "success"; x.Varsel != "" {
+			x.Merke, x.Farge = t("tjeneste.folgmed"), "warning"
+		}
+		foran = append(foran, x)
+	}
+	return append(foran, bak...), nil
+}
+
+// kontorad is a Fiks IO konto in the overview.
+func (p *Forvaltning) kontoTabell(r *http.Request, t portal.Tolk, orgID string) (*portal.Tabell, error) {
+	kontoer, err := p.FiksIO.Kontoer(r.Context(), orgID)
+	if err != nil || len(kontoer) == 0 {
+		return nil, err
+	}
+	tab := &portal.Tabell{Merke: t("konto.tabell"), Kolonner: []string{t("konto.navn"), t("konto.id"), t("konto.konsumenter"), t("konto.venter"), t("konto.status")}}
+	for _, k := range kontoer {
+		st, err := p.FiksIO.Status(r.Context(), k)
+		if err != nil {
+			return nil, err
+		}
+		status := portal.Celle{Tekst: t("konto.ok"), Farge: "success"}
+		switch {
+		case !st.GyldigMottaker:
+			status = portal.Celle{Tekst: t("konto.ikkemottaker"), Farge: "danger"}
+		case st.AntallKonsumenter == 0:
+			status = portal.Celle{Tekst: t("konto.ingen"), Farge: "warning"}
+		}
+		tab.Rader = append(tab.Rader, []portal.Celle{{Tekst: k.Navn}, {Tekst: k.ID, Kode: true}, portal.Tall(st.AntallKonsumenter), portal.Tall(st.AntallUavhentedeMeldinger), status})
+	}
+	return tab, nil
+}
+
+func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error {
+	org, err := p.org(r)
+	if err != nil {
+		return err
+	}
+	t := p.Tolk(r)
+	tj, err := p.tjenester(r, t, org)
+	if err != nil {
+		return err
+	}
+	kontoer, err := p.kontoTabell(r, t, org.ID)
+	if err != nil {
+		return err
+	}
+	ny := ""
+	for _, x := range tj {
+		if x.IBruk && x.Type == r.URL.Query().Get("ny") {
+			ny = t("tjeneste.tattibruk", "tjeneste", x.Navn)
+		}
+	}
+	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
+		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny}})
+}
+
+// taIBruk takes a service into use that needs no more than that.
+func (p *Forvaltning) taIBruk(w http.ResponseWriter, r *http.Request) error {
+	org, err := p.org(r)
+	if err != nil {
+		return err
+	}
+	typ := r.PostForm.Get("tjeneste")
+	if typ != organisasjon.TypeDokumentlager && typ != organisasjon.TypeFiksIO {
+		return feil.Ny(feil.Ugyldig, "Ukjent tjeneste")
+	}
+	err = p.DB.Write(r.Context(), func(tx *store.Tx) error {
+		_, err := p.Organisasjon.TaIBruk(r.Context(), tx, org.ID, typ)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return portal.Videre(w, r, "/forvaltning/"+org.ID+"/tjenester?ny="+typ)
+}
