@@ -187,16 +187,17 @@ func (s *Service) putAktiv(aktiv bool) httpx.Handler {
 // maksSamtidige bounds how many bydeler one call changes or asks for.
 const maksSamtidige = 100
 
-// ressursIder reads the ids of a query, repeated or separated by commas.
+// ressursIder reads the ids of a query; feil.Ugyldig for none.
 func ressursIder(r *http.Request) (ut []string, err error) {
-	for _, id := range strings.Split(strings.Join(r.URL.Query()["ressursIder"], ","), ",") {
-		if id, err = uuidFra("ressursIder", strings.TrimSpace(id)); err != nil {
+	inn := r.URL.Query()["ressursIder"]
+	if len(inn) == 0 || len(inn) > maksSamtidige {
+		return nil, feil.Ny(feil.Ugyldig, "ressursIder må ha 1 til %d", maksSamtidige)
+	}
+	for _, id := range inn {
+		if id, err = uuidFra("ressursIder", id); err != nil {
 			return nil, err
 		}
 		ut = append(ut, id)
-	}
-	if len(ut) > maksSamtidige {
-		return nil, feil.Ny(feil.Ugyldig, "ressursIder kan ha høyst %d", maksSamtidige)
 	}
 	return ut, nil
 }
