@@ -1,13 +1,12 @@
 package svarinn
 
 import (
-	"bytes"
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 
 	"knutepunkt/internal/auth"
@@ -20,6 +19,17 @@ import (
 // one is void from then on. The person is logged in on level 4. feil.IngenTilgang,
 // feil.IkkeFunnet. Audited.
 func (s *Service) LagPassord(ctx context.Context, av auth.Caller, systemID string) (string, error) {
+	return s.lagPassord(ctx, av, systemID, nil)
+}
+
+// LagPassordFra is LagPassord for whoever saw the password of that version
+// (Mottakersystem.PassordVersjon) in use. feil.Konflikt when it is another one now:
+// of two that are made at once, only one would hold.
+func (s *Service) LagPassordFra(ctx context.Context, av auth.Caller, systemID, fra string) (string, error) {
+	return s.lagPassord(ctx, av, systemID, &fra)
+}
+
+func (s *Service) lagPassord(ctx context.Context, av auth.Caller, systemID string, fra *string) (string, error) {
 	m, err := s.krev(ctx, av, systemID, 4)
 	if err != nil {
 		return "", err
@@ -28,7 +38,19 @@ func (s *Service) LagPassord(ctx context.Context, av auth.Caller, systemID strin
 	if err != nil {
 		return "", err
 	}
-	return p, s.byttPassord(ctx, av, m, p)
+	if err := s.byttPassord(ctx, av, m, p, fra); err != nil {
+		return "", err
+	}
+	return p, nil
+}
+
+// passordVersjon stands for a password where its digest must not.
+func passordVersjon(digest string) string {
+	if digest == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(digest))
+	return hex.EncodeToString(sum[:16])
 }
 
 // SettPassord sets a given password; for seeding the sandbox only. feil.Ugyldig,
@@ -41,15 +63,24 @@ func (s *Service) SettPassord(ctx context.Context, av auth.Caller, systemID, p s
 	if err != nil {
 		return err
 	}
-	return s.byttPassord(ctx, av, m, p)
+	return s.byttPassord(ctx, av, m, p, nil)
 }
 
-func (s *Service) byttPassord(ctx context.Context, av auth.Caller, m Mottakersystem, p string) error {
+func (s *Service) byttPassord(ctx context.Context, av auth.Caller, m Mottakersystem, p string, fra *string) error {
 	digest, err := s.hasher.Digest(p)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if fra != nil {
+			gammelt, err := passordDigest(ctx, tx, m.ID)
+			if err != nil {
+				return err
+			}
+			if passordVersjon(gammelt) != *fra {
+				return feil.Ny(feil.Konflikt, "Passordet er nettopp byttet")
+			}
+		}
 		if err := oppdater(ctx, tx, m.ID, `passord = $2`, digest); err != nil {
 			return err
 		}
@@ -82,83 +113,6 @@ func (s *Service) LoggInn(ctx context.Context, navn, p string) (string, error) {
 	return id, nil
 }
 
-const (
-	maksSertifikat = 256 << 10 // bytes as uploaded
-	minBits        = 2048
-	maksBits       = 16384
-)
-
-// SettSertifikat takes the certificate that all from now on is encrypted to, also
-// what waits already: PEM or DER, RSA of at least 2048 bits, not expired. The
-// person is logged in on level 4. feil.Ugyldig, feil.IngenTilgang, feil.IkkeFunnet. Audited.
-func (s *Service) SettSertifikat(ctx context.Context, av auth.Caller, systemID string, fil []byte) (Sertifikat, error) {
-	m, err := s.krev(ctx, av, systemID, 4)
-	if err != nil {
-		return Sertifikat{}, err
-	}
-	cert, err := lesSertifikat(fil)
-	if err != nil {
-		return Sertifikat{}, err
-	}
-	if !s.Klokke.Now().Before(cert.NotAfter) {
-		return Sertifikat{}, feil.Ny(feil.Ugyldig, "Sertifikatet er utløpt: det gjaldt til %s", dato(cert.NotAfter))
-	}
-	forseglet, err := s.Ring.Seal(sertifikatSted(m.ID), cert.Raw)
-	if err != nil {
-		return Sertifikat{}, err
-	}
-	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := oppdater(ctx, tx, m.ID, `sertifikat = $2, utloper = $3, utlop_varslet = 0, savn_varslet = 0`,
-			forseglet, store.Micros(cert.NotAfter)); err != nil {
-			return err
-		}
-		tx.OnCommit(func() { s.Jobber.Wake(plikt) })
-		return s.revider(ctx, tx, av, m, "MOTTAKERSYSTEM_NYTT_SERTIFIKAT", "", cert.SerialNumber.String())
-	})
-	return visning(cert), err
-}
-
-func sertifikatSted(systemID string) string { return "svarinn.sertifikat:" + systemID }
-
-func visning(c *x509.Certificate) Sertifikat {
-	return Sertifikat{Subject: c.Subject.String(), Serienummer: c.SerialNumber.String(), Utloper: c.NotAfter.UTC()}
-}
-
-// lesSertifikat reads exactly one certificate, PEM or DER, that can be encrypted to.
-func lesSertifikat(fil []byte) (*x509.Certificate, error) {
-	fil = bytes.TrimPrefix(fil, []byte("\xef\xbb\xbf"))
-	if len(fil) == 0 || len(fil) > maksSertifikat {
-		return nil, feil.Ny(feil.Ugyldig, "Last opp ett X.509-sertifikat, som PEM eller DER")
-	}
-	der := fil
-	if fil[0] != 0x30 { // a SEQUENCE: DER
-		blokk, rest := pem.Decode(fil)
-		switch {
-		case bytes.Contains(fil, []byte("PRIVATE KEY-----")):
-			return nil, feil.Ny(feil.Ugyldig, "Filen inneholder en privat nøkkel. Den skal aldri lastes opp: regn den som kompromittert, lag et nytt nøkkelpar og last opp bare sertifikatet")
-		case blokk == nil:
-			return nil, feil.Ny(feil.Ugyldig, "Filen er verken PEM eller DER: forventet et X.509-sertifikat")
-		case blokk.Type != "CERTIFICATE":
-			return nil, feil.Ny(feil.Ugyldig, "Filen er ikke et X.509-sertifikat. En offentlig nøkkel alene er ikke nok: den må være i et sertifikat, som kan være egensignert")
-		case len(bytes.TrimSpace(rest)) > 0:
-			return nil, feil.Ny(feil.Ugyldig, "Filen inneholder mer enn ett sertifikat: last opp bare mottakerens eget")
-		}
-		der = blokk.Bytes
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, feil.Ny(feil.Ugyldig, "Sertifikatet kan ikke leses som X.509").Med(err)
-	}
-	nokkel, ok := c.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil, feil.Ny(feil.Ugyldig, "Sertifikatet har en %s-nøkkel: bare RSA støttes", c.PublicKeyAlgorithm)
-	}
-	if bits := nokkel.N.BitLen(); bits < minBits || bits > maksBits {
-		return nil, feil.Ny(feil.Ugyldig, "Sertifikatets RSA-nøkkel er på %d bit: det må være %d–%d", bits, minBits, maksBits)
-	}
-	return c, nil
-}
-
 // Varsles lists the addresses for alerts. feil.IngenTilgang, feil.IkkeFunnet.
 func (s *Service) Varsles(ctx context.Context, av auth.Caller, systemID string) ([]string, error) {
 	if _, err := s.krev(ctx, av, systemID, 0); err != nil {
@@ -170,6 +124,16 @@ func (s *Service) Varsles(ctx context.Context, av auth.Caller, systemID string) 
 // SettVarsles sets the addresses for alerts, separated by semicolons.
 // feil.Ugyldig, feil.IngenTilgang, feil.IkkeFunnet. Audited.
 func (s *Service) SettVarsles(ctx context.Context, av auth.Caller, systemID, adresser string) error {
+	return s.settVarsles(ctx, av, systemID, nil, adresser)
+}
+
+// SettVarslesFra is SettVarsles for whoever saw the addresses fra. feil.Konflikt
+// when they are others now, unless they are those that are sent.
+func (s *Service) SettVarslesFra(ctx context.Context, av auth.Caller, systemID string, fra []string, adresser string) error {
+	return s.settVarsles(ctx, av, systemID, &fra, adresser)
+}
+
+func (s *Service) settVarsles(ctx context.Context, av auth.Caller, systemID string, fra *[]string, adresser string) error {
 	liste, err := Adresser(adresser)
 	if err != nil {
 		return err
@@ -187,6 +151,17 @@ func (s *Service) SettVarsles(ctx context.Context, av auth.Caller, systemID, adr
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if fra != nil {
+			naa, err := s.varsles(ctx, tx, m.ID)
+			switch {
+			case err != nil:
+				return err
+			case slices.Equal(naa, liste): // sent twice
+				return nil
+			case !slices.Equal(naa, *fra):
+				return feil.Ny(feil.Konflikt, "Adressene er endret av noen andre i mellomtiden")
+			}
+		}
 		if err := oppdater(ctx, tx, m.ID, `varsles = $2`, forseglet); err != nil {
 			return err
 		}

@@ -334,7 +334,7 @@ func TestSertifikat(t *testing.T) {
 	h := medSystemer(t)
 	ctx := t.Context()
 	k, c := nyttPar(2048, time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC))
-	want := Sertifikat{Subject: "CN=Fagsystem,O=Testby", Serienummer: c.SerialNumber.String(), Utloper: c.NotAfter}
+	want := Sertifikat{Subject: "CN=Fagsystem,O=Testby", Serienummer: c.SerialNumber.String(), Utloper: c.NotAfter, Fingeravtrykk: visning(c).Fingeravtrykk}
 	kort, _ := nyttPar(1024, grunntest.Start.AddDate(1, 0, 0))
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)

@@ -40,7 +40,7 @@ func (s *Service) hentSystem(ctx context.Context, q store.Queryer, id string) (M
 }
 
 func (s *Service) systemer(ctx context.Context, q store.Queryer, rest string, args ...any) ([]Mottakersystem, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, fiks_org, navn, passord <> '', sertifikat, opprettet FROM svarinn_mottakersystemer `+rest, args...)
+	rows, err := q.QueryContext(ctx, `SELECT id, fiks_org, navn, passord, sertifikat, opprettet FROM svarinn_mottakersystemer `+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading mottakersystemer: %w", err)
 	}
@@ -49,10 +49,12 @@ func (s *Service) systemer(ctx context.Context, q store.Queryer, rest string, ar
 	for rows.Next() {
 		var m Mottakersystem
 		var sertifikat []byte
+		var digest string
 		var opprettet int64
-		if err := rows.Scan(&m.ID, &m.FiksOrgID, &m.Navn, &m.HarPassord, &sertifikat, &opprettet); err != nil {
+		if err := rows.Scan(&m.ID, &m.FiksOrgID, &m.Navn, &digest, &sertifikat, &opprettet); err != nil {
 			return nil, fmt.Errorf("reading mottakersystemer: %w", err)
 		}
+		m.HarPassord, m.PassordVersjon = digest != "", passordVersjon(digest)
 		m.Opprettet = store.Time(opprettet)
 		c, err := s.apneSertifikat(m.ID, sertifikat)
 		if err != nil {

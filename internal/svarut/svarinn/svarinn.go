@@ -24,8 +24,10 @@ type Mottakersystem struct {
 	ID, FiksOrgID string
 	Navn          string // unique
 	HarPassord    bool
-	Sertifikat    *Sertifikat // nil: none is uploaded
-	Opprettet     time.Time
+	// PassordVersjon is another one for each password; "" when there is none.
+	PassordVersjon string
+	Sertifikat     *Sertifikat // nil: none is uploaded
+	Opprettet      time.Time
 }
 
 // Sertifikat is what is shown of the certificate that everything is encrypted to.
@@ -33,6 +35,8 @@ type Sertifikat struct {
 	Subject     string
 	Serienummer string // decimal
 	Utloper     time.Time
+	// Fingeravtrykk is the SHA-256 of the certificate: «4A:91:0C:…».
+	Fingeravtrykk string
 }
 
 // Person may see what comes in, and configure the mottakersystem.
