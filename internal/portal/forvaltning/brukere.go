@@ -38,8 +38,10 @@ func (b bruker) versjon() string {
 	return strings.Join(append([]string{b.Navn, b.Tittel, b.Telefon, b.Epost}, b.gitte...), "\n")
 }
 
+func (b bruker) maskert() string { return maskert(b.Fnr) }
+
 // maskert is a fødselsnummer that one recognises and cannot use.
-func (b bruker) maskert() string { return b.Fnr[:6] + " •••••" }
+func maskert(fnr string) string { return fnr[:6] + " •••••" }
 
 // roller are what can be given a person in an organisation: to administer all of
 // it, or one of its services.

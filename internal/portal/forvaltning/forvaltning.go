@@ -5,6 +5,7 @@ package forvaltning
 import (
 	"embed"
 	"net/http"
+	"slices"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/digisos"
@@ -43,16 +44,26 @@ type Forvaltning struct {
 // New makes the pages. The base must have been made with Del.
 func New(p *portal.Portal, d Deps) *Forvaltning { return &Forvaltning{p, d} }
 
-// velgOrg lists the organisations that the person administers.
+// velgOrg lists the organisations that the person administers, and the
+// mottakersystemer of others that they may configure.
 func (p *Forvaltning) velgOrg(w http.ResponseWriter, r *http.Request) error {
-	orger, err := p.Organisasjon.OrganisasjonerMed(r.Context(), auth.From(r.Context()).Fnr, auth.Admin)
+	fnr := auth.From(r.Context()).Fnr
+	orger, err := p.Organisasjon.OrganisasjonerMed(r.Context(), fnr, auth.Admin)
 	if err != nil {
 		return err
 	}
-	if len(orger) == 1 {
+	systemer, err := p.SvarInn.Mine(r.Context(), fnr)
+	if err != nil {
+		return err
+	}
+	systemer = slices.DeleteFunc(systemer, func(m svarinn.Mottakersystem) bool {
+		return slices.ContainsFunc(orger, func(o organisasjon.Organisasjon) bool { return o.ID == m.FiksOrgID })
+	})
+	if len(orger) == 1 && len(systemer) == 0 {
 		return portal.Videre(w, r, "/forvaltning/"+orger[0].ID+"/tjenester")
 	}
-	return p.visOrg(w, r, http.StatusOK, "velgorg", orgside{Tittel: p.Tolk(r)("velgorg.tittel"), Data: orger})
+	return p.visOrg(w, r, http.StatusOK, "velgorg", orgside{Tittel: p.Tolk(r)("velgorg.tittel"),
+		Data: map[string]any{"Orger": orger, "Systemer": systemer}})
 }
 
 func (p *Forvaltning) orgForside(w http.ResponseWriter, r *http.Request) error {

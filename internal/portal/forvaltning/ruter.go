@@ -60,6 +60,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 	return slices.Concat(ruter,
 		p.brukerRuter(org, endre),
 		p.provRuter(org+"/digisos/prov", endre),
+		p.svarinnRuter(org, endre),
 	)
 }
 
@@ -86,6 +87,7 @@ func (p *Forvaltning) org(r *http.Request) (organisasjon.Organisasjon, error) {
 type orgside struct {
 	Tittel string
 	Org    *organisasjon.Organisasjon // nil on pages that come before the choice of one
+	Gjest  bool                       // the person does not administer it: no navigation
 	Aktiv  string                     // which entry of the navigation it belongs to
 	Smuler []portal.Lenke
 	Feil   []portal.Lenke // what is wrong in the form, each with the field
@@ -99,6 +101,7 @@ type orgside struct {
 var meny = []struct{ sti, tekst string }{
 	{"tjenester", "meny.tjenester"},
 	{"integrasjoner", "meny.integrasjoner"},
+	{"svarinn", "meny.svarinn"},
 	{"brukere", "meny.brukere"},
 }
 
@@ -109,6 +112,9 @@ func (p *Forvaltning) visOrg(w http.ResponseWriter, r *http.Request, status int,
 		t := p.Tolk(r)
 		s.Sammenheng, s.Bytt = o.Org.Navn, "/forvaltning"
 		for _, m := range meny {
+			if o.Gjest {
+				break
+			}
 			s.Meny = append(s.Meny, portal.Fane{Tekst: t(m.tekst), URL: "/forvaltning/" + o.Org.ID + "/" + m.sti, Valgt: m.sti == o.Aktiv})
 		}
 	}
