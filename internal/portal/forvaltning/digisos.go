@@ -208,6 +208,15 @@ func (p *Forvaltning) visDigisos(w http.ResponseWriter, r *http.Request) error {
 	varsle(!k.Aktivert, "digisos.ikkeaktiv")
 	varsle(k.MidlertidigDeaktivertMottak, "digisos.stengt.mottak")
 	varsle(k.MidlertidigDeaktivertOppdateringer, "digisos.stengt.oppdateringer")
+	if !k.BrukerFiksIO {
+		varsel, err := p.svarinnVarsel(r.Context(), t, k.OrganisasjonsnummerSvarUt)
+		if err != nil {
+			return err
+		}
+		if varsel != "" {
+			varsler = append(varsler, portal.Melding{Farge: "warning", Tekst: varsel})
+		}
+	}
 	if k.BrukerFiksIO {
 		varsel, err := p.kontovarsel(r, k.FiksIOKontoID)
 		if err != nil {

@@ -125,11 +125,18 @@ func (p *Forvaltning) visVeivisersteg(w http.ResponseWriter, r *http.Request, v 
 	if i > 0 {
 		forrige = v.base + v.alle[i-1].navn
 	}
+	varsel := ""
+	if st.navn == "svarinn" || i > 0 && v.alle[i-1].navn == "svarinn" { // also on the page that the answer leads to
+		var err error
+		if varsel, err = p.svarinnVarsel(r.Context(), v.t, v.utkast.Felt.Get("orgnr")); err != nil {
+			return err
+		}
+	}
 	return p.visOrg(w, r, status, "steg", orgside{Tittel: v.t(st.tittel), Org: &v.org, Aktiv: "tjenester", Feil: s.Feil,
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Tittel": v.t(st.tittel), "Om": v.t(st.om), "Skjema": s, "Stegliste": v.stegliste(st.navn), "Forrige": forrige,
 			"Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid), "Gjenopprettet": gjenopprettet,
-			"Senere": "/forvaltning/" + v.org.ID + "/digisos",
+			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Varsel": varsel,
 		}})
 }
 
@@ -141,10 +148,14 @@ func (p *Forvaltning) visSeOver(w http.ResponseWriter, r *http.Request, v veivis
 			return portal.Videre(w, r, v.base+v.neste())
 		}
 	}
+	varsel, err := p.svarinnVarsel(r.Context(), v.t, v.utkast.Felt.Get("orgnr"))
+	if err != nil {
+		return err
+	}
 	return p.visOrg(w, r, status, "seover", orgside{Tittel: v.t("veiviser.seover"), Org: &v.org, Aktiv: "tjenester", Feil: feilene,
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Grupper": grupper, "Stegliste": v.stegliste(seOver), "Forrige": v.base + v.alle[len(v.alle)-1].navn,
-			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid),
+			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid), "Varsel": varsel,
 		}})
 }
 
