@@ -1,6 +1,7 @@
 package forvaltning_test
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,12 +21,14 @@ func orgSider(t *testing.T, h *portaltest.Hus) map[string]int {
 	h.Konfigurer(t)
 	id, _ := h.Fagsystem(t, portaltest.OrgTest, "Fagsystem")
 	u := "/forvaltning/" + portaltest.OrgTest
-	return map[string]int{u + "/tjenester": 3, u + "/digisos": 4, u + "/digisos/ferdig": 4, u + "/digisos/endre/kanal": 4,
+	sider := map[string]int{u + "/tjenester": 3, u + "/digisos": 4, u + "/digisos/ferdig": 4, u + "/digisos/endre/kanal": 4,
 		u + "/digisos/endre/kontakt": 4, u + "/digisos/stenging": 4, u + "/digisos/prov": 4,
 		u + "/integrasjoner": 4, u + "/integrasjoner/ny": 4, u + "/integrasjoner/" + id: 4, u + "/integrasjoner/" + id + "/endre": 4,
 		u + "/integrasjoner/" + id + "/passord": 4, u + "/integrasjoner/" + id + "/slett": 4,
 		u + "/brukere": 4, u + "/brukere/ny": 4,
 	}
+	maps.Copy(sider, svarinnSider(t, h))
+	return sider
 }
 
 // Every page of an organisation by every kind of person: to those who do not
