@@ -93,11 +93,7 @@ func (p *Forvaltning) visServiceMed(w http.ResponseWriter, r *http.Request, s sy
 		case c.Utloper.Sub(naa) < nokkelvarsel:
 			stand = portal.Celle{Tekst: s.t("svarinn.nokkel.utloper", "n", int(c.Utloper.Sub(naa).Hours()/24)), Farge: "warning"}
 		}
-		d["Versjon"] = c.Fingeravtrykk
-		d["Tabell"] = portal.Tabell{Merke: s.t("svarinn.nokkel.tabell"),
-			Kolonner: []string{s.t("svarinn.nokkel.navn"), s.t("svarinn.nokkel.gyldig"), s.t("svarinn.nokkel.status"), s.t("svarinn.nokkel.serie"), s.t("svarinn.nokkel.avtrykk")},
-			Rader: [][]portal.Celle{{{Tekst: c.Subject}, {Tekst: portal.Dato(p.Spraak(r), c.Utloper)}, stand,
-				{Tekst: c.Serienummer, Kode: true}, {Tekst: c.Fingeravtrykk, Kode: true}}}}
+		d["Versjon"], d["Sertifikat"], d["Stand"] = c.Fingeravtrykk, c, stand
 	}
 	var feilene []portal.Lenke
 	if o.feil != "" {
