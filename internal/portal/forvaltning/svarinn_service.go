@@ -37,9 +37,6 @@ type opplasting struct {
 
 // lesOpplasting reads the form; a file that is too large is one of its faults.
 func lesOpplasting(r *http.Request) (o opplasting, forStor bool, err error) {
-	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
-		return opplasting{pem: []byte(r.PostForm.Get("pem")), versjon: r.PostForm.Get("versjon")}, false, nil
-	}
 	d, err := httpx.LesDeler(r, 0) // the route bounds it
 	for err == nil {
 		var del httpx.Del
