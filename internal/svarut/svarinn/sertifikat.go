@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
@@ -176,58 +175,64 @@ const (
 	oidSignert = "1.2.840.113549.1.7.2"
 )
 
-// annet tells what DER that is no certificate is.
+// annet tells what DER that is no certificate is: by its shape alone, since to
+// calculate with what somebody sends as a key could take for ever.
 func annet(der []byte) error {
-	var kryptert struct { // PKCS #8, EncryptedPrivateKeyInfo
-		Algoritme pkix.AlgorithmIdentifier
-		Data      []byte
-	}
-	var innhold struct { // PKCS #7, ContentInfo
-		Type    asn1.ObjectIdentifier
-		Innhold asn1.RawValue `asn1:"optional"`
-	}
-	var lager struct { // PKCS #12, PFX
-		Versjon int
-		Innhold struct {
-			Type    asn1.ObjectIdentifier
-			Innhold asn1.RawValue `asn1:"optional"`
-		}
-		Mac asn1.RawValue `asn1:"optional"`
-	}
-	privat := func() bool {
-		if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-			return true
-		}
-		if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-			return true
-		}
-		if _, err := x509.ParseECPrivateKey(der); err == nil {
-			return true
-		}
-		_, err := asn1.Unmarshal(der, &kryptert)
-		return err == nil
-	}
-	offentlig := func() bool {
-		if _, err := x509.ParsePKIXPublicKey(der); err == nil {
-			return true
-		}
-		_, err := x509.ParsePKCS1PublicKey(der)
-		return err == nil
-	}
-	switch {
-	case privat():
+	switch form := formAv(der); {
+	case strings.HasPrefix(form, "int seq octets"), // PKCS #8
+		strings.HasPrefix(form, "int int int int int int int int int"), // PKCS #1
+		strings.HasPrefix(form, "int octets"),                          // SEC 1
+		form == "seq octets":                                           // PKCS #8, encrypted
 		return avvisPrivat()
-	case offentlig():
+	case form == "seq bits", form == "int int": // SubjectPublicKeyInfo, PKCS #1
 		return avvis(SertifikatBareKey, "Filen er ikke et X.509-sertifikat. En offentlig nøkkel alene er ikke nok: den må være i et sertifikat, som kan være egensignert")
-	}
-	if _, err := asn1.Unmarshal(der, &lager); err == nil && lager.Versjon == 3 && (lager.Innhold.Type.String() == oidData || lager.Innhold.Type.String() == oidSignert) {
+	case form == "int "+oidData, form == "int "+oidSignert, form == "int "+oidData+" seq", form == "int "+oidSignert+" seq": // PKCS #12
 		return avvisLager()
-	}
-	if _, err := asn1.Unmarshal(der, &innhold); err == nil && innhold.Type.String() == oidSignert {
+	case strings.HasPrefix(form, "oid "+oidSignert):
 		return avvisKjede()
 	}
 	if _, err := x509.ParseCertificateRequest(der); err == nil {
 		return avvis(SertifikatBestilt, "Filen er en bestilling av et sertifikat. Last opp sertifikatet som kom tilbake")
 	}
 	return avvis(SertifikatUleselig, "Sertifikatet kan ikke leses som X.509")
+}
+
+// formAv names what a SEQUENCE is made of: «int seq octets»; a SEQUENCE that begins
+// with PKCS #7 data by what it is. "" for what is no DER.
+func formAv(der []byte) string {
+	var deler []asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &deler); err != nil {
+		return ""
+	}
+	var ut []string
+	for _, d := range deler {
+		navn := "?"
+		switch {
+		case d.Class != asn1.ClassUniversal:
+		case d.Tag == asn1.TagInteger:
+			navn = "int"
+		case d.Tag == asn1.TagOctetString:
+			navn = "octets"
+		case d.Tag == asn1.TagBitString:
+			navn = "bits"
+		case d.Tag == asn1.TagOID:
+			navn = "oid " + oidAv(d.FullBytes)
+		case d.Tag == asn1.TagSequence:
+			navn = "seq"
+			if oid := oidAv(d.Bytes); oid == oidData || oid == oidSignert {
+				navn = oid
+			}
+		}
+		ut = append(ut, navn)
+	}
+	return strings.Join(ut, " ")
+}
+
+// oidAv is the object identifier that DER begins with; "" when it does not.
+func oidAv(der []byte) string {
+	var oid asn1.ObjectIdentifier
+	if _, err := asn1.Unmarshal(der, &oid); err != nil {
+		return ""
+	}
+	return oid.String()
 }
