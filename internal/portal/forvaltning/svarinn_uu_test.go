@@ -85,14 +85,14 @@ func svarinnTilstander(t *testing.T, h *portaltest.Hus) []portaltest.Tilstand {
 }
 
 // Every page of SvarInn in every state can be used by everybody.
-func TestAlleKanBrukeSvarInn(t *testing.T) {
+func TestNettleserSvarInn(t *testing.T) {
 	t.Parallel()
 	h := portaltest.HusMedNett(t)
 	portaltest.Proev(t, h, svarinnTilstander(t, h))
 }
 
 // With nothing but the keyboard: a mottakersystem from nothing to a test alert.
-func TestSvarInnBareTastatur(t *testing.T) {
+func TestNettleserSvarInnBareTastatur(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
@@ -168,7 +168,7 @@ func TestSvarInnBareTastatur(t *testing.T) {
 
 // The main things without a script, on a narrow screen: a file is chosen and
 // uploaded, a password made, a person removed.
-func TestSvarInnUtenJavaScript(t *testing.T) {
+func TestNettleserSvarInnUtenJavaScript(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
