@@ -21,7 +21,7 @@ type Feltdef struct {
 	Valgfri bool
 	Bredde  string // "kort" or "middels"; "" full
 	Inndata string // inputmode
-	auto    string // autocomplete
+	Auto    string // autocomplete
 	Maks    int    // characters
 	Mangler string // what to say when a required value is missing
 	Sjekk   func(verdi string) (nokkel string, par []any)
@@ -56,7 +56,7 @@ func LesSkjema(t Tolk, defs []Feltdef, v url.Values, sjekk bool) Skjema {
 	var s Skjema
 	for _, d := range defs {
 		f := felt{Navn: d.Navn, ID: d.Navn, Slag: d.Slag, Etikett: t(d.Etikett), Valgfri: d.Valgfri,
-			Bredde: d.Bredde, Inndata: d.Inndata, Auto: d.auto, Verdi: v.Get(d.Navn)}
+			Bredde: d.Bredde, Inndata: d.Inndata, Auto: d.Auto, Verdi: v.Get(d.Navn)}
 		if d.Hjelp != "" {
 			f.Hjelp = t(d.Hjelp)
 		}

@@ -4,6 +4,7 @@ package forvaltning
 
 import (
 	"embed"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -76,8 +77,9 @@ type tjeneste struct {
 	IBruk          bool
 	Merke, Farge   string // its state, in a word
 	Varsel         string
-	Mangler        string // what must come first; "" when nothing
-	URL            string // where it is set up; "" when there is nothing to
+	Mangler        string         // what must come first; "" when nothing
+	Avtaler        []portal.Lenke // that must be accepted first
+	URL            string         // where it is set up; "" when there is nothing to
 	Lenke          string
 	TaIBruk        bool // with the button of this page
 }
@@ -127,6 +129,9 @@ func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon
 	for _, x := range ut {
 		x.Merke, x.Farge = t("tjeneste.ikkeibruk"), "neutral"
 		if !x.IBruk {
+			if x.Avtaler, err = p.manglendeAvtaler(ctx, t, org.ID, x.Type); err != nil {
+				return nil, err
+			}
 			bak = append(bak, x)
 			continue
 		}
@@ -176,6 +181,16 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	oppsett, err := p.Organisasjon.Oppsett(r.Context(), org.ID)
+	if err != nil {
+		return err
+	}
+	gjor := ""
+	if oppsett.Versjon == 0 {
+		gjor = t("oppsett.mangler")
+	} else if oppsett.BorBekreftes(p.Klokke.Now()) {
+		gjor = t("oppsett.stemmer")
+	}
 	ny := ""
 	for _, x := range tj {
 		if x.IBruk && x.Type == r.URL.Query().Get("ny") {
@@ -183,7 +198,7 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 		}
 	}
 	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
-		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny}})
+		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny, "Gjor": gjor, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
 }
 
 // taIBruk takes a service into use that needs no more than that.
@@ -200,7 +215,9 @@ func (p *Forvaltning) taIBruk(w http.ResponseWriter, r *http.Request) error {
 		_, err := p.Organisasjon.TaIBruk(r.Context(), tx, org.ID, typ)
 		return err
 	})
-	if err != nil {
+	if f, ok := errors.AsType[*feil.Feil](err); ok && f.ErrorCode == organisasjon.AvtaleMangler {
+		return portal.Videre(w, r, "/forvaltning/"+org.ID+"/avtaler") // accepted by the page, and not any more
+	} else if err != nil {
 		return err
 	}
 	return portal.Videre(w, r, "/forvaltning/"+org.ID+"/tjenester?ny="+typ)

@@ -59,6 +59,8 @@ func (p *Forvaltning) Routes() []auth.Route {
 	}
 	return slices.Concat(ruter,
 		p.brukerRuter(org, endre),
+		p.avtaleRuter(org, se, endre),
+		p.oppsettRuter(org, endre),
 		p.provRuter(org+"/digisos/prov", endre),
 		p.svarinnRuter(org, endre),
 	)
@@ -103,6 +105,8 @@ var meny = []struct{ sti, tekst string }{
 	{"integrasjoner", "meny.integrasjoner"},
 	{"svarinn", "meny.svarinn"},
 	{"brukere", "meny.brukere"},
+	{"avtaler", "meny.avtaler"},
+	{"oppsett", "meny.oppsett"},
 }
 
 // visOrg answers with a page of Forvaltning.

@@ -1,0 +1,115 @@
+package forvaltning_test
+
+import (
+	"testing"
+	"time"
+
+	"knutepunkt/internal/auth"
+	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal/portaltest"
+	"knutepunkt/internal/store"
+)
+
+// krevAvtaler is a house where agreements are needed.
+func krevAvtaler(t *testing.T, h *portaltest.Hus) {
+	t.Helper()
+	portaltest.Must(t, h.Org.KrevAvtaler(organisasjon.Avtalekonfig{}))
+}
+
+// A service whose agreements are missing cannot be taken into use, and the page
+// says which; accepted, each for its own municipality, it can.
+func TestAvtaler(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	krevAvtaler(t, h)
+	n := h.Som(t, portaltest.Admin)
+	skog, test := "/forvaltning/"+portaltest.OrgSkog, "/forvaltning/"+portaltest.OrgTest
+	n.Get(t, skog+"/tjenester").Er(t, 200, "Godta først:", skog+"/avtaler/HOVEDAVTALE", skog+"/avtaler/DOKUMENTLAGER", skog+"/avtaler/DIGISOS")
+	n.Post(t, skog+"/tjenester", "tjeneste", organisasjon.TypeDokumentlager).Til(t, skog+"/avtaler")
+	n.Get(t, skog+"/avtaler").Er(t, 200, "Avtaler for Skogby kommune", "Ikke godtatt")
+
+	hoved := n.Get(t, skog+"/avtaler/HOVEDAVTALE").Er(t, 200, "MAL:", "Gjelder Skogby kommune", "De andre kommunene dine", test+"/avtaler/HOVEDAVTALE")
+	versjon := hoved.Skjult(t, "versjon")
+	n.Post(t, skog+"/avtaler/HOVEDAVTALE", "versjon", versjon, "navn", "Berit Administrator").Er(t, 422, "Kryss av for at du har lest avtalen", "Berit Administrator")
+	n.Post(t, skog+"/avtaler/HOVEDAVTALE", "versjon", versjon, "fullmakt", "ja").Er(t, 422, "Skriv navnet ditt")
+	n.Post(t, skog+"/avtaler/HOVEDAVTALE", "versjon", "eldre", "navn", "Berit Administrator", "fullmakt", "ja").Er(t, 409, "ny versjon")
+	n.Post(t, skog+"/avtaler/DOKUMENTLAGER", "versjon", versjon, "navn", "Berit Administrator", "fullmakt", "ja").Er(t, 409, "Godta hovedavtalen først")
+	for range 2 { // twice is once
+		n.Post(t, skog+"/avtaler/HOVEDAVTALE", "versjon", versjon, "navn", "Berit Administrator", "fullmakt", "ja").Til(t, skog+"/avtaler?godtatt=1")
+	}
+	n.Get(t, skog+"/avtaler/HOVEDAVTALE").Er(t, 200, "Godtatt ", "Av Berit Administrator.")
+	n.Post(t, skog+"/avtaler/DOKUMENTLAGER", "versjon", versjon, "navn", "Berit Administrator", "fullmakt", "ja").Til(t, skog+"/avtaler?godtatt=1")
+	n.Get(t, skog+"/avtaler?godtatt=1").Er(t, 200, "loggført hvem som gjorde det", "Berit Administrator")
+	n.Post(t, skog+"/tjenester", "tjeneste", organisasjon.TypeDokumentlager).Til(t, skog+"/tjenester?ny="+organisasjon.TypeDokumentlager)
+	// The other municipality of the same administrator has accepted nothing.
+	n.Get(t, test+"/tjenester").Er(t, 200, test+"/avtaler/HOVEDAVTALE", test+"/avtaler/DIGISOS")
+	if g, err := h.Org.Godkjenninger(t.Context(), portaltest.OrgTest); err != nil || len(g) != 0 {
+		t.Errorf("%+v %v", g, err)
+	}
+	if g, err := h.Org.Godkjenninger(t.Context(), portaltest.OrgSkog); err != nil || len(g) != 2 || g[0].Fnr != portaltest.Admin {
+		t.Errorf("%d accepted, %v", len(g), err)
+	}
+	n.Get(t, skog+"/avtaler/FINNES_IKKE").Er(t, 404)
+	h.Som(t, portaltest.Admin2).Get(t, skog+"/avtaler/HOVEDAVTALE").Er(t, 404)
+}
+
+func TestOppsett(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	n, annen := h.Som(t, portaltest.Admin), h.Som(t, portaltest.Alene)
+	sti := "/forvaltning/" + portaltest.OrgSkog + "/oppsett"
+	n.Get(t, "/forvaltning/"+portaltest.OrgSkog+"/tjenester").Er(t, 200, sti, "Fortell hvem dere er")
+	side := n.Get(t, sti).Er(t, 200, portaltest.OrgnrS, "Skogby kommune")
+	felt := func(versjon string, endret ...string) []string {
+		v := []string{"versjon", versjon, "navn", "Skogby kommune", "faktura", "ehf", "referanse", "4711", "endepunkt", portaltest.OrgnrS,
+			"fagepost", "fag@skogby.test", "tekniskepost", "it@skogby.test; drift@skogby.test"}
+		for i := 0; i < len(endret); i += 2 {
+			for j := 0; j < len(v); j += 2 {
+				if v[j] == endret[i] {
+					v[j+1] = endret[i+1]
+				}
+			}
+		}
+		return v
+	}
+	for _, f := range []struct{ navn, verdi, sier string }{
+		{"navn", "", "Skriv inn navnet på organisasjonen"}, {"faktura", "", "Velg hvordan dere vil ha fakturaen"}, {"referanse", "", "Skriv inn fakturareferansen"},
+		{"endepunkt", "", "Skriv inn organisasjonsnummeret som tar imot EHF"}, {"faktura", "post", "Skriv inn fakturaadressen"}, {"fagepost", "ikke-epost", "ikke-epost"},
+	} {
+		n.Post(t, sti, felt(side.Skjult(t, "versjon"), f.navn, f.verdi)...).Er(t, 422, f.sier, "drift@skogby.test")
+	}
+	annen.Post(t, sti, felt(side.Skjult(t, "versjon"), "navn", "Skogby herad")...).Til(t, sti+"?lagret=1")
+	k := n.Post(t, sti, felt(side.Skjult(t, "versjon"), "referanse", "4712")...).Er(t, 409, "Skogby herad", "4712", "Noen andre har endret")
+	n.Post(t, sti, felt(k.Skjult(t, "versjon"), "referanse", "4712")...).Til(t, sti+"?lagret=1")
+	o, err := h.Org.Oppsett(t.Context(), portaltest.OrgSkog)
+	portaltest.Must(t, err)
+	if o.Navn != "Skogby kommune" || o.Faktura.Referanse != "4712" || len(o.Teknisk.Epost) != 2 || !o.Faktura.EHF {
+		t.Errorf("%+v", o)
+	}
+	// After half a year the page asks.
+	h.Klokke.Sett(h.Klokke.Now().Add(190 * 24 * time.Hour))
+	n, annen = h.Som(t, portaltest.Admin), h.Som(t, portaltest.Alene)
+	side = n.Get(t, sti).Er(t, 200, "Stemmer dette fortsatt?")
+	n.Get(t, "/forvaltning/"+portaltest.OrgSkog+"/tjenester").Er(t, 200, "Stemmer dette fortsatt?")
+	annen.Post(t, sti, "handling", "bekreft", "versjon", side.Skjult(t, "versjon")).Til(t, sti+"?lagret=1")
+	n.Post(t, sti, "handling", "bekreft", "versjon", side.Skjult(t, "versjon")).Er(t, 409)
+}
+
+// Every page of agreements and set-up can be used by everybody.
+func TestNettleserAvtaler(t *testing.T) {
+	t.Parallel()
+	h := portaltest.HusMedNett(t)
+	krevAvtaler(t, h)
+	h.Skriv(t, func(tx *store.Tx) error {
+		return h.Org.Godta(auth.With(t.Context(), auth.Caller{Slag: auth.Person, Fnr: portaltest.Admin, Niva: 4}), tx, auth.Caller{Slag: auth.Person, Fnr: portaltest.Admin, Niva: 4},
+			portaltest.OrgSkog, organisasjon.Godkjenning{Avtale: organisasjon.Hovedavtale, Versjon: "mal-1", Navn: "Berit Administrator", Sprak: "nb"})
+	})
+	skog := "/forvaltning/" + portaltest.OrgSkog
+	portaltest.Proev(t, h, []portaltest.Tilstand{
+		portaltest.Som("tjenester-avtaler", portaltest.Admin, skog+"/tjenester", 200, nil),
+		portaltest.Som("avtaler", portaltest.Admin, skog+"/avtaler", 200, nil),
+		portaltest.Som("avtale-godtatt", portaltest.Admin, skog+"/avtaler/HOVEDAVTALE", 200, nil),
+		portaltest.Som("avtale-feil", portaltest.Admin, skog+"/avtaler/DIGISOS", 200, portaltest.Send(true)),
+		portaltest.Som("oppsett-feil", portaltest.Admin, skog+"/oppsett", 200, portaltest.Send(true)),
+	})
+}
