@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ import (
 	"knutepunkt/internal/svarut/altinn"
 	"knutepunkt/internal/svarut/print"
 	"knutepunkt/internal/svarut/svarinn"
+	"knutepunkt/internal/utlop"
 )
 
 // Config is all that a running platform needs from outside.
@@ -84,6 +86,12 @@ type Config struct {
 	Navn   func(ctx context.Context, fnr string) (string, error)
 	Portal portal.Config // BaseURL and Sesjonsklokke are set from the above
 	Sider  []portal.Del  // portals beside the platform's own; their routes come by Ruter
+
+	// Avtaler are the operator's agreements; without any the platform's templates
+	// are what organisations accept. PlattformOrgID needs none.
+	Avtaler organisasjon.Avtalekonfig
+	// DriftEpost are told when keys and certificates of the platform itself expire.
+	DriftEpost []string
 
 	API []string // services whose OpenAPI documents are served
 
@@ -145,6 +153,7 @@ type App struct {
 	AMQP              *amqp.Listener
 	Digisos           *digisos.Service
 	Bekymringsmelding *bekymringsmelding.Service
+	Utlop             *utlop.Service
 	Portal            *portal.Portal
 	Forvaltning       *forvaltning.Forvaltning
 
@@ -163,7 +172,7 @@ type App struct {
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
-		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), svarinn.Migrations(),
+		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), utlop.Migrations(), svarinn.Migrations(),
 		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(), bekymringsmelding.Migrations(), portal.Migrations(),
 	}
 }
@@ -225,6 +234,10 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	a.Mail = mail.NewService(a.DB, a.Ring, k, a.Jobs, a.Transport, cfg.EpostFra)
 	a.Audit = audit.NewService(a.DB, a.Ring, k)
 	a.Org = organisasjon.New(a.DB, a.Ring, k, a.Audit)
+	cfg.Avtaler.Uten = append(slices.Clone(cfg.Avtaler.Uten), cfg.PlattformOrgID)
+	if err := a.Org.KrevAvtaler(cfg.Avtaler); err != nil {
+		return fmt.Errorf("the agreements: %w", err)
+	}
 	if a.Auth, err = auth.New(auth.Config{Utstedere: cfg.Utstedere, Integrasjoner: a.Org, Klokke: cfg.Tokenklokke}); err != nil {
 		return fmt.Errorf("building authentication: %w", err)
 	}
@@ -257,6 +270,9 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		append([]portal.Del{forvaltning.Del()}, cfg.Sider...)...)
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
+	}
+	if err := a.byggUtlop(); err != nil {
+		return err
 	}
 	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, AMQP: cfg.amqp()})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
