@@ -274,7 +274,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err := a.byggUtlop(); err != nil {
 		return err
 	}
-	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, AMQP: cfg.amqp()})
+	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: cfg.amqp()})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()

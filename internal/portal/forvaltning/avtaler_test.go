@@ -113,3 +113,16 @@ func TestNettleserAvtaler(t *testing.T) {
 		portaltest.Som("oppsett-feil", portaltest.Admin, skog+"/oppsett", 200, portaltest.Send(true)),
 	})
 }
+
+// What nears its end is told on the overview, with the way to where it is renewed.
+func TestUtloperVises(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	id, _ := h.Fagsystem(t, portaltest.OrgTest, "Fagsystem")
+	h.Skriv(t, func(tx *store.Tx) error {
+		_, err := h.Org.LagPassord(t.Context(), tx, id, 10*24*time.Hour)
+		return err
+	})
+	test := "/forvaltning/" + portaltest.OrgTest
+	h.Som(t, portaltest.Admin).Get(t, test+"/tjenester").Er(t, 200, "Utløper snart", "10 dager igjen", test+"/integrasjoner/"+id)
+}

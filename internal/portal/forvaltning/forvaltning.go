@@ -16,6 +16,7 @@ import (
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut/svarinn"
+	"knutepunkt/internal/utlop"
 )
 
 //go:embed maler/*.html tekster/*/*.json
@@ -33,6 +34,7 @@ type Deps struct {
 	FiksIO       *fiksio.Service
 	Digisos      *digisos.Service
 	SvarInn      *svarinn.Service
+	Utlop        *utlop.Service
 	AMQP         AMQP // for the pages to tell; may be empty
 }
 
@@ -191,6 +193,10 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 	} else if oppsett.BorBekreftes(p.Klokke.Now()) {
 		gjor = t("oppsett.stemmer")
 	}
+	utloper, err := p.utlopTabell(r, t, org.ID)
+	if err != nil {
+		return err
+	}
 	ny := ""
 	for _, x := range tj {
 		if x.IBruk && x.Type == r.URL.Query().Get("ny") {
@@ -198,7 +204,7 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 		}
 	}
 	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
-		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny, "Gjor": gjor, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
+		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny, "Gjor": gjor, "Utlop": utloper, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
 }
 
 // taIBruk takes a service into use that needs no more than that.

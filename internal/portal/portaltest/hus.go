@@ -31,6 +31,7 @@ import (
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut/svarinn"
+	"knutepunkt/internal/utlop"
 )
 
 // People and organisations of the test house; the persons are synthetic.
@@ -55,6 +56,7 @@ type Hus struct {
 	Fio    *fiksio.Service
 	Dig    *digisos.Service
 	Inn    *svarinn.Service
+	Utlop  *utlop.Service
 	Dok    *dokumentlager.Service
 	Lev    *levering.Service
 	Rev    *audit.Service
@@ -88,7 +90,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		e(&oidc, &klient)
 	}
 	g := grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
-		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), portal.Migrations())
+		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), utlop.Migrations(), portal.Migrations())
 	h := &Hus{Grunn: g, Base: base, Logg: &logg{}, vist: &opptak{sider: map[string]string{}}}
 	oidc.Klient = &http.Client{Transport: Rett{H: h}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -107,6 +109,11 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	h.Inn, err = svarinn.New(svarinn.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org, Levering: lev,
 		Varsler: g.Mail, Audit: rev, Roller: svarinn.Rolletabell{DB: g.DB, Ring: g.Ring}, Log: log}, svarinn.Config{BaseURL: base})
 	Must(t, err)
+	h.Utlop, err = utlop.New(utlop.Deps{DB: g.DB, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org, Varsler: g.Mail, Log: log},
+		utlop.Config{PlattformOrgID: OrgNAV, BaseURL: base})
+	Must(t, err)
+	h.Utlop.Registrer(h.Fio.Sertifikatutlop)
+	h.Utlop.Registrer(h.Inn.Sertifikatutlop)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	h.P, err = portal.New(portal.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs},
 		portal.Config{BaseURL: base, Testmiljo: true, OIDC: oidc}, forvaltning.Del(), utvikler.Del())
@@ -121,7 +128,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		}
 	}
 	aapen := auth.Tilgang{Slag: auth.Anonym}
-	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn,
+	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn, Utlop: h.Utlop,
 		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, utvikler.New(h.P, sandkasse{h}).Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
