@@ -84,6 +84,21 @@ func LesSkjema(t Tolk, defs []Feltdef, v url.Values, sjekk bool) Skjema {
 	return s
 }
 
+// FeilPaa says of a field what only a service could know to be wrong with it.
+func (s *Skjema) FeilPaa(navn, tekst string) {
+	for i := range s.Felt {
+		f := &s.Felt[i]
+		if f.Navn != navn {
+			continue
+		}
+		if f.Feil == "" {
+			f.Beskrevet = strings.TrimSpace(f.ID + "-feil " + f.Beskrevet)
+		}
+		f.Feil = tekst
+	}
+	s.Feil = append(s.Feil, Lenke{tekst, "#" + navn})
+}
+
 // Feil tells what is wrong with the values of a field; "" when nothing is.
 func (d Feltdef) Feil(t Tolk, verdier []string) string {
 	verdi := ""

@@ -98,6 +98,7 @@ type orgside struct {
 // key of the text.
 var meny = []struct{ sti, tekst string }{
 	{"tjenester", "meny.tjenester"},
+	{"kontoer", "meny.kontoer"},
 	{"integrasjoner", "meny.integrasjoner"},
 	{"brukere", "meny.brukere"},
 }

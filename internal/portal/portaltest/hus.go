@@ -240,13 +240,27 @@ type SvarSide struct {
 // Be asks for a page, with a form unless felt is nil, and follows nothing.
 func (n *Nettleser) Be(t testing.TB, metode, sti string, felt url.Values) SvarSide {
 	t.Helper()
+	if felt == nil {
+		return n.be(t, metode, sti, "", "")
+	}
+	return n.be(t, metode, sti, "application/x-www-form-urlencoded", felt.Encode())
+}
+
+// Send posts a form that is encoded already, such as one with a file.
+func (n *Nettleser) Send(t testing.TB, sti, innholdstype, innhold string) SvarSide {
+	t.Helper()
+	return n.be(t, "POST", sti, innholdstype, innhold)
+}
+
+func (n *Nettleser) be(t testing.TB, metode, sti, innholdstype, innhold string) SvarSide {
+	t.Helper()
 	var kropp io.Reader
-	if felt != nil {
-		kropp = strings.NewReader(felt.Encode())
+	if innholdstype != "" {
+		kropp = strings.NewReader(innhold)
 	}
 	r := httptest.NewRequestWithContext(context.WithoutCancel(t.Context()), metode, n.H.Base+strings.TrimPrefix(sti, n.H.Base), kropp)
-	if felt != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if innholdstype != "" {
+		r.Header.Set("Content-Type", innholdstype)
 		r.Header.Set("Origin", n.H.Base)
 		if n.Origin != "" {
 			r.Header.Set("Origin", n.Origin)
