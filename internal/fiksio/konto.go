@@ -135,6 +135,12 @@ func (s *Service) Kontoer(ctx context.Context, fiksOrgID string) ([]Konto, error
 	return s.kontoer(ctx, s.DB.Read(), fiksOrgID)
 }
 
+// Plattformkontoer lists the platform's own kontoer: what its services send from.
+func (s *Service) Plattformkontoer(ctx context.Context) ([]Konto, error) {
+	ks, err := s.kontoer(ctx, s.DB.Read(), "")
+	return slices.DeleteFunc(ks, func(k Konto) bool { return !k.Intern }), err
+}
+
 // EndreKonto lets fn change a konto in one transaction; av is who did it.
 // feil.IkkeFunnet, feil.Konflikt for the platform's own, feil.Ugyldig for what
 // does not hold afterwards, and fn's error.

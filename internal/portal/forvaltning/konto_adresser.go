@@ -137,9 +137,9 @@ func fraAdressesvar(defs []portal.Feltdef, a fiksio.Adresse, v url.Values) fiksi
 	return a
 }
 
-// sjekkAdresse tells what is wrong with the form. Senders can only find an
+// sjekkKontoadresse tells what is wrong with the form. Senders can only find an
 // address that has all its parts.
-func sjekkAdresse(t portal.Tolk, defs []portal.Feltdef, v url.Values) portal.Skjema {
+func sjekkKontoadresse(t portal.Tolk, defs []portal.Feltdef, v url.Values) portal.Skjema {
 	s := portal.LesSkjema(t, defs, v, true)
 	if v.Get("aktiv") != "ja" {
 		return s
@@ -250,7 +250,7 @@ func (p *Forvaltning) opprettAdresse(w http.ResponseWriter, r *http.Request, s k
 	id := u.String()
 	defs := adressefelt(s.t, fiksio.Adresse{})
 	felt := portal.Rens(defs, r.PostForm)
-	sk := sjekkAdresse(s.t, defs, felt)
+	sk := sjekkKontoadresse(s.t, defs, felt)
 	if len(sk.Feil) > 0 {
 		return p.visAdresseskjema(w, r, s, http.StatusUnprocessableEntity, fiksio.Adresse{}, id, sk, portal.Lenke{}, nil)
 	}
@@ -312,7 +312,7 @@ func (p *Forvaltning) lagreAdresse(w http.ResponseWriter, r *http.Request, s kon
 	}
 	defs, versjon := adressefelt(s.t, a), r.PostForm.Get("versjon")
 	felt := portal.Rens(defs, r.PostForm)
-	sk := sjekkAdresse(s.t, defs, felt)
+	sk := sjekkKontoadresse(s.t, defs, felt)
 	if len(sk.Feil) > 0 {
 		return p.visAdresseskjema(w, r, s, http.StatusUnprocessableEntity, a, versjon, sk, portal.Lenke{}, nil)
 	}

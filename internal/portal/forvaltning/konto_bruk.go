@@ -162,7 +162,20 @@ func (p *Forvaltning) visAvsendereMed(w http.ResponseWriter, r *http.Request, s 
 		a.Org = o.Navn
 		alle = append(alle, a)
 	}
-	if bareListen && len(alle) == 0 {
+	plattformens, err := p.FiksIO.Plattformkontoer(r.Context())
+	if err != nil {
+		return err
+	}
+	var utenfor []avsender // what Digisos and Bekymringsmelding are sent from
+	for _, k := range plattformens {
+		if !slices.ContainsFunc(alle, func(a avsender) bool { return a.ID == k.ID }) {
+			utenfor = append(utenfor, avsender{ID: k.ID, Navn: k.Navn})
+		}
+	}
+	switch {
+	case bareListen && len(alle) > 0 && len(utenfor) > 0:
+		m = append(m, portal.Melding{Farge: "warning", Tittel: s.t("kontoer.avsender.plattform"), Tekst: s.t("kontoer.avsender.plattform.om")})
+	case bareListen && len(alle) == 0:
 		m = append(m, portal.Melding{Farge: "warning", Tittel: s.t("kontoer.ingenavsendere"), Tekst: s.t("kontoer.ingenavsendere.om")})
 	}
 	regel := url.Values{"regel": felt["regel"]}
@@ -172,7 +185,7 @@ func (p *Forvaltning) visAvsendereMed(w http.ResponseWriter, r *http.Request, s 
 		}
 	}
 	return p.visKontoside(w, r, s, status, "avsendere", "avsendere", "", ny.Feil, m, map[string]any{
-		"Alle": alle, "BareListen": bareListen, "Regel": portal.LesSkjema(s.t, avsenderregelFelt(s.t), regel, false), "Ny": ny})
+		"Alle": alle, "Utenfor": utenfor, "BareListen": bareListen, "Regel": portal.LesSkjema(s.t, avsenderregelFelt(s.t), regel, false), "Ny": ny})
 }
 
 // endreAvsendere puts the list in force or not, adds to it or takes from it. Each

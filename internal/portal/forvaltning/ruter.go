@@ -58,6 +58,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		p.Rute("* /forvaltning/{rest...}", alle, portal.IkkeFunnet),
 	}
 	return slices.Concat(ruter,
+		p.kontoRuter(org, se, endre),
 		p.brukerRuter(org, endre),
 		p.provRuter(org+"/digisos/prov", endre),
 	)
