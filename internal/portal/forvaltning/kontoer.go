@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -379,7 +380,7 @@ func (p *Forvaltning) opprettKonto(w http.ResponseWriter, r *http.Request) error
 		return err
 	})
 	switch {
-	case err == errKontonavnOpptatt:
+	case errors.Is(err, errKontonavnOpptatt):
 		s.FeilPaa("navn", t("kontoer.navn.opptatt", "navn", k.Navn))
 		return p.visKontoskjema(w, r, org, http.StatusUnprocessableEntity, s, id, nil)
 	case feil.Er(err, feil.Konflikt): // made already, by this form or for another
