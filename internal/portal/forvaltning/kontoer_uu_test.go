@@ -91,14 +91,14 @@ func kontotilstander(t *testing.T, h *portaltest.Hus) []portaltest.Tilstand {
 }
 
 // Every page of kontoer in every state can be used by everybody.
-func TestAlleKanBrukeKontosidene(t *testing.T) {
+func TestNettleserKontosider(t *testing.T) {
 	t.Parallel()
 	h := portaltest.HusMedNett(t)
 	portaltest.Proev(t, h, kontotilstander(t, h))
 }
 
 // With nothing but the keyboard: a new konto with its key and its address.
-func TestKontoMedTastatur(t *testing.T) {
+func TestNettleserKontoTastatur(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
@@ -150,7 +150,7 @@ func TestKontoMedTastatur(t *testing.T) {
 }
 
 // Without a script, on a narrow screen: a key from a file, and a konto deleted.
-func TestKontoUtenJavaScript(t *testing.T) {
+func TestNettleserKontoUtenJavaScript(t *testing.T) {
 	t.Parallel()
 	ctx := portaltest.Chromium(t)
 	h := portaltest.HusMedNett(t)
