@@ -137,6 +137,41 @@ func (s *Service) Kontoer(ctx context.Context, fiksOrgID string) ([]Konto, error
 	return s.kontoer(ctx, s.DB.Read(), fiksOrgID)
 }
 
+// Plattformkontoer lists the platform's own kontoer: what its services send from.
+func (s *Service) Plattformkontoer(ctx context.Context) ([]Konto, error) {
+	ks, err := s.kontoer(ctx, s.DB.Read(), "")
+	return slices.DeleteFunc(ks, func(k Konto) bool { return !k.Intern }), err
+}
+
+// EndreKonto lets fn change a konto in one transaction; av is who did it.
+// feil.IkkeFunnet, feil.Konflikt for the platform's own, feil.Ugyldig for what
+// does not hold afterwards, and fn's error.
+func (s *Service) EndreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (Konto, error) {
+	return s.endreKonto(ctx, id, av, func(tx *store.Tx, k *Konto) error {
+		forrige := k.Sertifikat
+		if err := fn(tx, k); err != nil {
+			return err
+		}
+		if k.Sertifikat != nil && !slices.Equal(forrige, k.Sertifikat) {
+			if _, err := sjekkSertifikat(k.Sertifikat, s.Klokke.Now()); err != nil {
+				return err
+			}
+		}
+		return k.Validate()
+	})
+}
+
+// NavnLedig tells whether no other konto of k's organisation has its name,
+// whatever the case of its letters. Only people need names to be unlike: nothing
+// else asks for it.
+func (s *Service) NavnLedig(ctx context.Context, q store.Queryer, k Konto) (bool, error) {
+	ks, err := s.kontoer(ctx, q, k.FiksOrgID)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(ks, func(a Konto) bool { return a.ID != k.ID && strings.EqualFold(a.Navn, k.Navn) }), nil
+}
+
 // endreKonto changes a konto in a transaction of its own. feil.IkkeFunnet,
 // feil.Konflikt for the platform's own, and fn's error.
 func (s *Service) endreKonto(ctx context.Context, id, av string, fn func(tx *store.Tx, k *Konto) error) (k Konto, err error) {
@@ -340,6 +375,12 @@ func (s *Service) Status(ctx context.Context, k Konto) (Status, error) {
 		st.AntallKonsumenter++
 	}
 	return st, nil
+}
+
+// Eldste is when the message that has waited longest in a konto's queue was sent;
+// the zero time when none waits.
+func (s *Service) Eldste(ctx context.Context, k Konto) (time.Time, error) {
+	return s.eldste(ctx, s.DB.Read(), k.nr)
 }
 
 // ikkeMottaker tells why a konto cannot receive payloads; "" when it can.

@@ -198,6 +198,19 @@ func (s *Service) antall(ctx context.Context, q store.Queryer, nr int64) (int64,
 	return n, nil
 }
 
+// eldste is when the first message of a queue was sent; the zero time when none waits.
+func (s *Service) eldste(ctx context.Context, q store.Queryer, nr int64) (time.Time, error) {
+	var us int64
+	err := q.QueryRowContext(ctx, `SELECT opprettet FROM fiksio_melding WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1`, nokkel(nr, 0), nokkel(nr+1, 0)).Scan(&us)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("finding the oldest message: %w", err)
+	}
+	return store.Time(us), nil
+}
+
 // blobAv finds the blob of a body; feil.IkkeFunnet.
 func (s *Service) blobAv(ctx context.Context, q store.Queryer, id int64) (string, error) {
 	var b string

@@ -62,6 +62,15 @@ func stegFor(t portal.Tolk, kanaler []portal.Valg) []steg {
 	}
 }
 
+// kontoermangler is where a konto is made, on the step that would offer one if
+// there were any; else "".
+func kontoermangler(s steg, orgID string) string {
+	if s.om != "digisos.kanal.ingen" {
+		return ""
+	}
+	return "/forvaltning/" + orgID + "/kontoer"
+}
+
 // utenFiksIO is the choice of SvarInn as channel.
 const utenFiksIO = "svarinn"
 

@@ -133,7 +133,8 @@ func (p *Forvaltning) lagreEndringAv(w http.ResponseWriter, r *http.Request, fin
 func (p *Forvaltning) visEndringsside(w http.ResponseWriter, r *http.Request, e endring, status int, s portal.Skjema, m []portal.Melding) error {
 	s.Versjon = e.versjon
 	smule := e.t(e.steg.tittel)
-	d := map[string]any{"Tittel": smule, "Om": e.t(e.steg.om), "Skjema": s, "Avbryt": "/forvaltning/" + e.org.ID + "/digisos", "Meldinger": m, "Faner": e.faner}
+	d := map[string]any{"Tittel": smule, "Om": e.t(e.steg.om), "Skjema": s, "Avbryt": "/forvaltning/" + e.org.ID + "/digisos", "Meldinger": m, "Faner": e.faner,
+		"Kontoer": kontoermangler(e.steg, e.org.ID)}
 	if status == http.StatusConflict {
 		d["Lagret"] = svarene(e.t, e.steg, tilFelt(e.naa), "")
 	}

@@ -11,6 +11,11 @@ const (
 var (
 	FraFelt  = fraFelt
 	Overlapp = overlapp
+
+	Adressefelt       = adressefelt
+	Adressesvar       = adressesvar
+	FraAdressesvar    = fraAdressesvar
+	SjekkKontoadresse = sjekkKontoadresse
 )
 
 // StegFelt are the fields of each step of the wizard.

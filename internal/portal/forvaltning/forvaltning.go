@@ -78,6 +78,7 @@ type tjeneste struct {
 	Type, Navn, Om string
 	IBruk          bool
 	Merke, Farge   string // its state, in a word
+	Oppsummert     string // how it is doing
 	Varsel         string
 	Mangler        string         // what must come first; "" when nothing
 	Avtaler        []portal.Lenke // that must be accepted first
@@ -122,11 +123,17 @@ func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon
 		}
 		ut = append(ut, d)
 	}
+	fio := tjeneste{Type: organisasjon.TypeFiksIO, Navn: t("tjeneste.fiksio"), Om: t("tjeneste.fiksio.om"),
+		IBruk: iBruk[organisasjon.TypeFiksIO], TaIBruk: !iBruk[organisasjon.TypeFiksIO]}
+	if fio.IBruk {
+		fio.URL, fio.Lenke = "/forvaltning/"+org.ID+"/kontoer", t("kontoer.se")
+		if fio.Oppsummert, fio.Varsel, err = p.kontosammendrag(r, t, org.ID); err != nil {
+			return nil, err
+		}
+	}
 	ut = append(ut,
 		tjeneste{Type: organisasjon.TypeDokumentlager, Navn: t("tjeneste.dokumentlager"), Om: t("tjeneste.dokumentlager.om"),
-			IBruk: iBruk[organisasjon.TypeDokumentlager], TaIBruk: !iBruk[organisasjon.TypeDokumentlager]},
-		tjeneste{Type: organisasjon.TypeFiksIO, Navn: t("tjeneste.fiksio"), Om: t("tjeneste.fiksio.om"),
-			IBruk: iBruk[organisasjon.TypeFiksIO], TaIBruk: !iBruk[organisasjon.TypeFiksIO]})
+			IBruk: iBruk[organisasjon.TypeDokumentlager], TaIBruk: !iBruk[organisasjon.TypeDokumentlager]}, fio)
 	var foran, bak []tjeneste
 	for _, x := range ut {
 		x.Merke, x.Farge = t("tjeneste.ikkeibruk"), "neutral"
@@ -145,30 +152,6 @@ func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon
 	return append(foran, bak...), nil
 }
 
-// kontorad is a Fiks IO konto in the overview.
-func (p *Forvaltning) kontoTabell(r *http.Request, t portal.Tolk, orgID string) (*portal.Tabell, error) {
-	kontoer, err := p.FiksIO.Kontoer(r.Context(), orgID)
-	if err != nil || len(kontoer) == 0 {
-		return nil, err
-	}
-	tab := &portal.Tabell{Merke: t("konto.tabell"), Kolonner: []string{t("konto.navn"), t("konto.id"), t("konto.konsumenter"), t("konto.venter"), t("konto.status")}}
-	for _, k := range kontoer {
-		st, err := p.FiksIO.Status(r.Context(), k)
-		if err != nil {
-			return nil, err
-		}
-		status := portal.Celle{Tekst: t("konto.ok"), Farge: "success"}
-		switch {
-		case !st.GyldigMottaker:
-			status = portal.Celle{Tekst: t("konto.ikkemottaker"), Farge: "danger"}
-		case st.AntallKonsumenter == 0:
-			status = portal.Celle{Tekst: t("konto.ingen"), Farge: "warning"}
-		}
-		tab.Rader = append(tab.Rader, []portal.Celle{{Tekst: k.Navn}, {Tekst: k.ID, Kode: true}, portal.Tall(st.AntallKonsumenter), portal.Tall(st.AntallUavhentedeMeldinger), status})
-	}
-	return tab, nil
-}
-
 func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error {
 	org, err := p.org(r)
 	if err != nil {
@@ -176,10 +159,6 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 	}
 	t := p.Tolk(r)
 	tj, err := p.tjenester(r, t, org)
-	if err != nil {
-		return err
-	}
-	kontoer, err := p.kontoTabell(r, t, org.ID)
 	if err != nil {
 		return err
 	}
@@ -204,7 +183,7 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 		}
 	}
 	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
-		Data: map[string]any{"Tjenester": tj, "Kontoer": kontoer, "Ny": ny, "Gjor": gjor, "Utlop": utloper, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
+		Data: map[string]any{"Tjenester": tj, "Ny": ny, "Gjor": gjor, "Utlop": utloper, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
 }
 
 // taIBruk takes a service into use that needs no more than that.

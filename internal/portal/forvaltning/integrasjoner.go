@@ -54,6 +54,15 @@ func (p *Forvaltning) muligeTilganger(ctx context.Context, t portal.Tolk, orgID 
 			return nil, err
 		}
 		for _, r := range ressurser {
+			if k.ressurs == organisasjon.TypeFiksIOKonto {
+				konto, err := p.FiksIO.Konto(ctx, r.ID)
+				if feil.Er(err, feil.IkkeFunnet) {
+					continue // deleted
+				} else if err != nil {
+					return nil, err
+				}
+				r.Navn = konto.Navn // it may have got another one
+			}
 			m := mulig{ressurs: r.ID, privilegium: k.privilegium, tekst: t(k.tekst)}
 			if k.forelder != "" {
 				m.hjelp = t("tilgang.konto", "konto", r.Navn)

@@ -58,6 +58,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		p.Rute("* /forvaltning/{rest...}", alle, portal.IkkeFunnet),
 	}
 	return slices.Concat(ruter,
+		p.kontoRuter(org, se, endre),
 		p.brukerRuter(org, endre),
 		p.avtaleRuter(org, se, endre),
 		p.oppsettRuter(org, endre),
@@ -102,6 +103,7 @@ type orgside struct {
 // key of the text.
 var meny = []struct{ sti, tekst string }{
 	{"tjenester", "meny.tjenester"},
+	{"kontoer", "meny.kontoer"},
 	{"integrasjoner", "meny.integrasjoner"},
 	{"svarinn", "meny.svarinn"},
 	{"brukere", "meny.brukere"},

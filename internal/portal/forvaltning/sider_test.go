@@ -21,12 +21,13 @@ func orgSider(t *testing.T, h *portaltest.Hus) map[string]int {
 	h.Konfigurer(t)
 	id, _ := h.Fagsystem(t, portaltest.OrgTest, "Fagsystem")
 	u := "/forvaltning/" + portaltest.OrgTest
-	sider := map[string]int{u + "/tjenester": 3, u + "/digisos": 4, u + "/digisos/ferdig": 4, u + "/digisos/endre/kanal": 4,
+	sider := medKontosider(t, h, map[string]int{u + "/tjenester": 3, u + "/digisos": 4, u + "/digisos/ferdig": 4, u + "/digisos/endre/kanal": 4,
 		u + "/digisos/endre/kontakt": 4, u + "/digisos/stenging": 4, u + "/digisos/prov": 4,
 		u + "/integrasjoner": 4, u + "/integrasjoner/ny": 4, u + "/integrasjoner/" + id: 4, u + "/integrasjoner/" + id + "/endre": 4,
 		u + "/integrasjoner/" + id + "/passord": 4, u + "/integrasjoner/" + id + "/slett": 4,
 		u + "/brukere": 4, u + "/brukere/ny": 4,
-	}
+		u + "/avtaler": 3, u + "/avtaler/HOVEDAVTALE": 4, u + "/oppsett": 4,
+	})
 	maps.Copy(sider, svarinnSider(t, h))
 	return sider
 }
@@ -154,7 +155,7 @@ func TestTjenester(t *testing.T) {
 		t.Error("services in use do not come first")
 	}
 	h.Konfigurer(t)
-	n.Get(t, "/forvaltning/"+portaltest.OrgTest+"/tjenester").Er(t, 200, "Oppsett", "Testby fagsystem", "Kan ikke ta imot")
+	n.Get(t, "/forvaltning/"+portaltest.OrgTest+"/tjenester").Er(t, 200, "Oppsett", "Kontoer: 1.", "Kontoer som trenger tilsyn: 1")
 	// An organisation that is no municipality has no Digisos.
 	h.Skriv(t, func(tx *store.Tx) error {
 		return h.Org.GiTilgang(t.Context(), tx, auth.Caller{}, portaltest.Admin, auth.Admin, portaltest.OrgNAV)

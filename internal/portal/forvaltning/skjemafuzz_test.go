@@ -2,10 +2,12 @@ package forvaltning_test
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/portal/portaltest"
@@ -45,6 +47,36 @@ func FuzzSkjema(f *testing.F) {
 			if err := k.Validate(); err != nil {
 				t.Errorf("%q passed: %v", kropp, err)
 			}
+		}
+	})
+}
+
+// Whatever a browser sends as an address, what passes is what Fiks IO takes, and
+// is shown again as it was.
+func FuzzAdresse(f *testing.F) {
+	f.Add("beskrivelse=Digisos&orgnr=310+000+248%0d%0a310000310&navenhet=0219,0220&protokoll=no.nav.digisos.fagsystem.v1&niva=4&niva=3&aktiv=ja")
+	f.Add("beskrivelse=%3cb%3e&orgnr=%00%ff&navenhet=%C2%A00219;;&protokoll=x&niva=5&aktiv=nei")
+	f.Add("navenhet=" + strings.Repeat("1", 21) + "&aktiv=ja&aktiv=nei")
+	f.Fuzz(func(t *testing.T, kropp string) {
+		inn, err := url.ParseQuery(kropp)
+		if err != nil {
+			return
+		}
+		te := portal.Tolk(func(n string, _ ...any) string { return n })
+		defs := forvaltning.Adressefelt(te, fiksio.Adresse{})
+		v := portal.Rens(defs, inn)
+		if len(forvaltning.SjekkKontoadresse(te, defs, v).Feil) > 0 {
+			return
+		}
+		a := forvaltning.FraAdressesvar(defs, fiksio.Adresse{}, v)
+		if err := a.Validate(); err != nil {
+			t.Errorf("%q passed: %v", kropp, err)
+		}
+		if a.Aktiv && !a.Gyldig() {
+			t.Errorf("%q is active and incomplete", kropp)
+		}
+		if igjen := forvaltning.FraAdressesvar(defs, fiksio.Adresse{}, forvaltning.Adressesvar(a)); !reflect.DeepEqual(a, igjen) {
+			t.Errorf("%+v is shown as %+v", a, igjen)
 		}
 	})
 }

@@ -136,7 +136,7 @@ func (p *Forvaltning) visVeivisersteg(w http.ResponseWriter, r *http.Request, v 
 		Smuler: digisosSmuler(v.t, v.org.ID, v.t("veiviser.smule")), Data: map[string]any{
 			"Tittel": v.t(st.tittel), "Om": v.t(st.om), "Skjema": s, "Stegliste": v.stegliste(st.navn), "Forrige": forrige,
 			"Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(portal.Utkasttid), "Gjenopprettet": gjenopprettet,
-			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Varsel": varsel,
+			"Senere": "/forvaltning/" + v.org.ID + "/digisos", "Varsel": varsel, "Kontoer": kontoermangler(st, v.org.ID),
 		}})
 }
 
