@@ -170,7 +170,8 @@ func (s *Service) valider(ctx context.Context, k *KommuneKonfigurasjon) error {
 
 // OpprettKonfigurasjon stores a municipality's first configuration and makes
 // its dokumentlager konto. feil.Ugyldig when one exists, the organisation is no
-// municipality, or the configuration is not valid.
+// municipality, or the configuration is not valid; with errorCode AVTALE_MANGLER
+// when an agreement is missing (organisasjon.KrevAvtale).
 func (s *Service) OpprettKonfigurasjon(ctx context.Context, fiksOrgID string, k KommuneKonfigurasjon) error {
 	if err := s.valider(ctx, &k); err != nil {
 		return err
@@ -187,6 +188,9 @@ func (s *Service) OpprettKonfigurasjon(ctx context.Context, fiksOrgID string, k 
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.kanAktiveres(ctx, tx, org.ID, false, k.Aktivert); err != nil {
+			return err
+		}
 		gammel, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", org.ID)
 		switch {
 		case err == nil && !gammel.Slettet:
@@ -225,7 +229,17 @@ func (s *Service) settKonfigurasjon(ctx context.Context, tx *store.Tx, fiksOrgID
 	return nil
 }
 
-// EndreKonfigurasjon replaces a configuration; feil.IkkeFunnet, feil.Ugyldig.
+// kanAktiveres asks for the agreements when the reception of søknader is
+// switched on; what is on goes on.
+func (s *Service) kanAktiveres(ctx context.Context, tx *store.Tx, fiksOrgID string, sto, skal bool) error {
+	if sto || !skal {
+		return nil
+	}
+	return s.Organisasjon.KrevAvtale(ctx, tx, fiksOrgID, organisasjon.TypeDigisos)
+}
+
+// EndreKonfigurasjon replaces a configuration; feil.IkkeFunnet, feil.Ugyldig,
+// which has errorCode AVTALE_MANGLER when it is switched on without its agreements.
 func (s *Service) EndreKonfigurasjon(ctx context.Context, fiksOrgID string, k KommuneKonfigurasjon) (KommuneKonfigurasjon, error) {
 	if err := s.valider(ctx, &k); err != nil {
 		return k, err
@@ -234,7 +248,7 @@ func (s *Service) EndreKonfigurasjon(ctx context.Context, fiksOrgID string, k Ko
 	if err != nil {
 		return k, err
 	}
-	_, err = s.skrivOver(ctx, fiksOrgID, "", innhold, "DIGISOS_KONFIGURASJON_ENDRET")
+	_, err = s.skrivOver(ctx, fiksOrgID, "", innhold, k.Aktivert, "DIGISOS_KONFIGURASJON_ENDRET")
 	return k, err
 }
 
@@ -248,18 +262,19 @@ func (s *Service) EndreKonfigurasjonFra(ctx context.Context, fiksOrgID, versjon 
 	if err != nil {
 		return err
 	}
-	_, err = s.skrivOver(ctx, fiksOrgID, versjon, innhold, "DIGISOS_KONFIGURASJON_ENDRET")
+	_, err = s.skrivOver(ctx, fiksOrgID, versjon, innhold, k.Aktivert, "DIGISOS_KONFIGURASJON_ENDRET")
 	return err
 }
 
 // SlettKonfigurasjon removes a configuration and gives what it was; feil.IkkeFunnet.
 // Cases and their documents stay. feil.Ugyldig while something is not delivered.
 func (s *Service) SlettKonfigurasjon(ctx context.Context, fiksOrgID string) (KommuneKonfigurasjon, error) {
-	return s.skrivOver(ctx, fiksOrgID, "", nil, "DIGISOS_KONFIGURASJON_SLETTET")
+	return s.skrivOver(ctx, fiksOrgID, "", nil, false, "DIGISOS_KONFIGURASJON_SLETTET")
 }
 
-// skrivOver replaces what is stored, if it is still of the version, where one is given.
-func (s *Service) skrivOver(ctx context.Context, fiksOrgID, versjon string, innhold []byte, handling string) (gammel KommuneKonfigurasjon, err error) {
+// skrivOver replaces what is stored, if it is still of the version, where one is
+// given. aktivert is what innhold says of it.
+func (s *Service) skrivOver(ctx context.Context, fiksOrgID, versjon string, innhold []byte, aktivert bool, handling string) (gammel KommuneKonfigurasjon, err error) {
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		k, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", fiksOrgID)
 		if err != nil {
@@ -270,6 +285,9 @@ func (s *Service) skrivOver(ctx context.Context, fiksOrgID, versjon string, innh
 		}
 		if versjon != "" && versjon != k.Versjon {
 			return feil.Ny(feil.Konflikt, "Konfigurasjonen er endret av noen andre i mellomtiden. Hent den på nytt, og prøv igjen")
+		}
+		if err := s.kanAktiveres(ctx, tx, fiksOrgID, k.Aktivert, aktivert); err != nil {
+			return err
 		}
 		if innhold == nil {
 			// Its contacts are told when a delivery fails, so it stays as long as one can.

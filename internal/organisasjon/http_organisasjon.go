@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/store"
 )
 
@@ -30,16 +32,25 @@ type visbarOrganisasjon struct {
 	HovedavtaleInngaaelse *string  `json:"hovedavtaleInngaaelse"`
 }
 
-func visOrganisasjon(o Organisasjon) visbarOrganisasjon {
-	return visbarOrganisasjon{UUID: o.ID, Navn: o.Navn, Type: o.Type, Kommunenr: ellerNull(o.Kommunenummer), Orgnr: ellerNull(o.Orgnr),
-		Epost: uten(o.Epost), Synlig: true, Konfigurert: true, DigifinMedlem: "UKJENT"}
+func visOrganisasjon(o Organisasjon, st stand) visbarOrganisasjon {
+	v := visbarOrganisasjon{UUID: o.ID, Navn: o.Navn, Type: o.Type, Kommunenr: ellerNull(o.Kommunenummer), Orgnr: ellerNull(o.Orgnr),
+		Epost: uten(o.Epost), Synlig: true, Konfigurert: st.satt, DigifinMedlem: "UKJENT"}
+	if !st.hovedavtale.IsZero() {
+		dag := klokke.Oslo(st.hovedavtale).Format(time.DateOnly)
+		v.HarHovedavtale, v.HovedavtaleInngaaelse = true, &dag
+	}
+	return v
 }
 
-func svarOrganisasjoner(w http.ResponseWriter, alle []Organisasjon, ta func(Organisasjon) bool) error {
+func (h HTTP) svarOrganisasjoner(w http.ResponseWriter, r *http.Request, alle []Organisasjon, ta func(Organisasjon) bool) error {
+	st, err := stander(r.Context(), h.s.db.Read())
+	if err != nil {
+		return err
+	}
 	ut := []visbarOrganisasjon{}
 	for _, o := range alle {
 		if ta(o) {
-			ut = append(ut, visOrganisasjon(o))
+			ut = append(ut, visOrganisasjon(o, st[o.ID]))
 		}
 	}
 	return httpx.JSON(w, http.StatusOK, ut)
@@ -58,7 +69,7 @@ func (h HTTP) finn(w http.ResponseWriter, r *http.Request, ider, kommuner []stri
 	for _, k := range kommuner {
 		valgt[k] = true
 	}
-	return svarOrganisasjoner(w, alle, func(o Organisasjon) bool { return valgt[o.ID] || valgt[o.Kommunenummer] && o.Kommunenummer != "" })
+	return h.svarOrganisasjoner(w, r, alle, func(o Organisasjon) bool { return valgt[o.ID] || valgt[o.Kommunenummer] && o.Kommunenummer != "" })
 }
 
 func (h HTTP) finnOrganisasjoner(w http.ResponseWriter, r *http.Request) error {
@@ -89,7 +100,7 @@ func (h HTTP) synligeOrganisasjoner(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return svarOrganisasjoner(w, alle, func(Organisasjon) bool { return true })
+	return h.svarOrganisasjoner(w, r, alle, func(Organisasjon) bool { return true })
 }
 
 // synlig finds one that the caller may see; feil.IkkeFunnet.
@@ -110,7 +121,11 @@ func medID(r *http.Request) func(Organisasjon) bool {
 	return func(o Organisasjon) bool { return o.ID == id }
 }
 
-func svarInfo(w http.ResponseWriter, o Organisasjon) error {
+func (h HTTP) svarInfo(w http.ResponseWriter, r *http.Request, o Organisasjon) error {
+	st, err := stander(r.Context(), h.s.db.Read())
+	if err != nil {
+		return err
+	}
 	return httpx.JSON(w, http.StatusOK, struct {
 		UUID                  string   `json:"uuid"`
 		Type                  string   `json:"type"`
@@ -121,7 +136,7 @@ func svarInfo(w http.ResponseWriter, o Organisasjon) error {
 		Synlig                bool     `json:"synlig"`
 		Konfigurert           bool     `json:"konfigurert"`
 		OrgNr                 *string  `json:"orgNr"` // sic
-	}{UUID: o.ID, Type: o.Type, Kommunenr: ellerNull(o.Kommunenummer), Epost: uten(o.Epost), Synlig: true, Konfigurert: true, OrgNr: ellerNull(o.Orgnr)})
+	}{UUID: o.ID, Type: o.Type, Kommunenr: ellerNull(o.Kommunenummer), Epost: uten(o.Epost), Synlig: true, Konfigurert: st[o.ID].satt, OrgNr: ellerNull(o.Orgnr)})
 }
 
 func (h HTTP) info(w http.ResponseWriter, r *http.Request) error {
@@ -129,7 +144,7 @@ func (h HTTP) info(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return svarInfo(w, o)
+	return h.svarInfo(w, r, o)
 }
 
 func (h HTTP) infoForKommune(w http.ResponseWriter, r *http.Request) error {
@@ -141,7 +156,7 @@ func (h HTTP) infoForKommune(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return svarInfo(w, o)
+	return h.svarInfo(w, r, o)
 }
 
 type kontaktinformasjon struct {
@@ -233,6 +248,16 @@ func (h HTTP) tjenesterFor(ctx context.Context, fiksOrgID string) ([]tjenesteFor
 	for _, t := range tjenester {
 		f := tjenesteForOrganisasjon{Kode: t.Kode, RessursType: t.RessursType, Navn: t.Navn, Beskrivelse: t.Beskrivelse,
 			SigneringStatus: "TRENGER_IKKE_SIGNERE", TilgjengeligFor: organisasjonstyper}
+		if h.s.avtaleplikt(fiksOrgID) {
+			switch err := h.s.KrevAvtale(ctx, h.s.db.Read(), fiksOrgID, t.RessursType); {
+			case feil.Er(err, feil.Ugyldig):
+				f.SigneringStatus = "USIGNERT"
+			case err != nil:
+				return nil, err
+			default:
+				f.SigneringStatus = "SIGNERT"
+			}
+		}
 		for _, r := range barn {
 			if r.Type == t.RessursType {
 				f.Initialisert, f.Konfigurert = true, f.Konfigurert || ferdig[r.ID]
@@ -331,7 +356,7 @@ func (h HTTP) rotOrganisasjoner(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return svarOrganisasjoner(w, alle, func(Organisasjon) bool { return true })
+	return h.svarOrganisasjoner(w, r, alle, func(Organisasjon) bool { return true })
 }
 
 // rotOpprettOrganisasjon makes a customer of the platform, with its first administrator.
@@ -368,5 +393,5 @@ func (h HTTP) rotOpprettOrganisasjon(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return httpx.JSON(w, http.StatusOK, visOrganisasjon(o))
+	return httpx.JSON(w, http.StatusOK, visOrganisasjon(o, stand{}))
 }

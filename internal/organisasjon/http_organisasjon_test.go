@@ -62,8 +62,8 @@ func TestOrganisasjonPaaTraaden(t *testing.T) {
 	t.Parallel()
 	s := nyTjener(t)
 	org := `{"uuid":"{a}","navn":"Testby kommune","type":"KOMMUNE","intern":false,"kommunenr":"3002","orgnr":"991825827","epost":["a@testby.no"],` +
-		`"innbyggerkontaktEpost":null,"avtaleadminFnr":null,"synlig":true,"konfigurert":true,"harHovedavtale":false,"digifinMedlem":"UKJENT","hovedavtaleInngaaelse":null}`
-	info := `{"uuid":"{a}","type":"KOMMUNE","intern":false,"kommunenr":"3002","epost":["a@testby.no"],"innbyggerkontaktEpost":null,"synlig":true,"konfigurert":true,"orgNr":"991825827"}`
+		`"innbyggerkontaktEpost":null,"avtaleadminFnr":null,"synlig":true,"konfigurert":false,"harHovedavtale":false,"digifinMedlem":"UKJENT","hovedavtaleInngaaelse":null}`
+	info := `{"uuid":"{a}","type":"KOMMUNE","intern":false,"kommunenr":"3002","epost":["a@testby.no"],"innbyggerkontaktEpost":null,"synlig":true,"konfigurert":false,"orgNr":"991825827"}`
 	kontakt := `{"fiksOrganisasjonId":"{a}","navn":"Testby kommune","epost":["a@testby.no"],"kommunenr":"3002"}`
 	for hva, want := range map[string]string{
 		"GET {k}/organisasjoner?orgId={a}":              "[" + org + "]",

@@ -26,6 +26,8 @@ type Service struct {
 	ring   *keys.Ring
 	klokke klokke.Klokke
 	logger Logger
+	// avtaler is what KrevAvtaler was given; nil: no agreements are needed.
+	avtaler *Avtalekonfig
 
 	innlogget cache[[32]byte, innlogging]
 	tilgang   cache[tilgangNokkel, bool]
@@ -97,6 +99,7 @@ func (s *Service) OrganisasjonerMed(ctx context.Context, aktor, privilegium stri
 
 // TaIBruk makes the ressurs of a service for an organisation (type one of
 // TypeDigisos, …) and returns its id; the same id when it was there already.
+// KrevAvtale decides whether a service that is not in use yet can be: its error.
 func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste string) (string, error) {
 	if !strings.HasPrefix(tjeneste, "TJENESTE_") {
 		return "", feil.Ny(feil.Ugyldig, "Ukjent tjeneste")
@@ -111,6 +114,9 @@ func (s *Service) TaIBruk(ctx context.Context, tx *store.Tx, fiksOrgID, tjeneste
 	}
 	if org.Type != TypeOrganisasjon {
 		return "", ikkeFunnet("Organisasjonen")
+	}
+	if err := s.KrevAvtale(ctx, tx, fiksOrgID, tjeneste); err != nil {
+		return "", err
 	}
 	r := Ressurs{ID: uuid.NewString(), Forelder: fiksOrgID, Type: tjeneste, Navn: tjeneste}
 	if err := s.opprettRessurs(ctx, tx, r, true); err != nil {

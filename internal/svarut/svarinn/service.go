@@ -108,7 +108,8 @@ type Ny struct {
 
 // Opprett makes a mottakersystem with its ressurs and its first administrator;
 // for the platform's operator, who checks the request. feil.Konflikt when name or
-// id is taken, feil.IkkeFunnet for an unknown organisation, feil.Ugyldig. Audited.
+// id is taken, feil.IkkeFunnet for an unknown organisation, feil.Ugyldig, which has
+// errorCode AVTALE_MANGLER when an agreement is missing. Audited.
 func (s *Service) Opprett(ctx context.Context, av auth.Caller, n Ny) (Mottakersystem, error) {
 	if n.ID == "" {
 		n.ID = uuid.NewString()
@@ -131,6 +132,9 @@ func (s *Service) Opprett(ctx context.Context, av auth.Caller, n Ny) (Mottakersy
 		return m, err
 	}
 	return m, s.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := s.Organisasjon.KrevAvtale(ctx, tx, m.FiksOrgID, organisasjon.TypeMottakersystem); err != nil {
+			return err
+		}
 		if err := s.Organisasjon.OpprettRessurs(ctx, tx, organisasjon.Ressurs{
 			ID: m.ID, Forelder: m.FiksOrgID, Type: organisasjon.TypeMottakersystem, Navn: m.Navn,
 		}); err != nil {
