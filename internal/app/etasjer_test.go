@@ -24,7 +24,7 @@ var etasjer = [][]string{
 	{"internal/auth"},
 	{"internal/audit"},
 	{"internal/organisasjon"},
-	{"internal/dokumentlager", "internal/levering", "internal/fiksio/amqp"},
+	{"internal/dokumentlager", "internal/levering", "internal/utlop", "internal/fiksio/amqp"},
 	{"internal/fiksio", "internal/svarut/svarinn", "internal/svarut/altinn", "internal/svarut/print"},
 	{"internal/digisos", "internal/svarut"},
 	{"internal/portal"}, // and the portals that stand on it, in its sub-packages

@@ -188,9 +188,6 @@ func (s *Service) OpprettKonfigurasjon(ctx context.Context, fiksOrgID string, k 
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := s.kanAktiveres(ctx, tx, org.ID, false, k.Aktivert); err != nil {
-			return err
-		}
 		gammel, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", org.ID)
 		switch {
 		case err == nil && !gammel.Slettet:
@@ -199,6 +196,9 @@ func (s *Service) OpprettKonfigurasjon(ctx context.Context, fiksOrgID string, k 
 			err = s.settKonfigurasjon(ctx, tx, org.ID, innhold)
 		case feil.Er(err, feil.IkkeFunnet):
 			err = s.nyKonfigurasjon(ctx, tx, org, innhold)
+		}
+		if err == nil {
+			err = s.kanAktiveres(ctx, tx, org.ID, false, k.Aktivert)
 		}
 		if err != nil {
 			return err

@@ -127,3 +127,34 @@ func (s *Service) LagPassordFra(ctx context.Context, tx *store.Tx, integrasjonID
 	}
 	return s.LagPassord(ctx, tx, integrasjonID, overlapp)
 }
+
+// PassordUtlop is a password of an integrasjon that was replaced, and when it ends.
+type PassordUtlop struct {
+	IntegrasjonID, FiksOrgID, Navn string // FiksOrgID "" for a global one
+	GyldigTil                      time.Time
+}
+
+// PassordUtlop lists the passwords that end, of an organisation's integrasjoner or
+// of all for "": those that live on for a while beside their successor. Those that
+// ended more than etter ago are left out.
+func (s *Service) PassordUtlop(ctx context.Context, fiksOrgID string, etter time.Duration) ([]PassordUtlop, error) {
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT i.id, i.fiks_org, i.navn, p.gyldig_til
+		FROM integrasjon_passord p JOIN integrasjoner i ON i.id = p.integrasjon
+		WHERE p.gyldig_til > $1 AND i.slettet = 0 AND ($2 = '' OR i.fiks_org = $2) ORDER BY p.gyldig_til, i.id`,
+		store.Micros(s.klokke.Now().Add(-etter)), fiksOrgID)
+	if err != nil {
+		return nil, fmt.Errorf("finding passwords that end: %w", err)
+	}
+	defer rows.Close()
+	var ut []PassordUtlop
+	for rows.Next() {
+		var p PassordUtlop
+		var til int64
+		if err := rows.Scan(&p.IntegrasjonID, &p.FiksOrgID, &p.Navn, &til); err != nil {
+			return nil, fmt.Errorf("finding passwords that end: %w", err)
+		}
+		p.GyldigTil = store.Time(til)
+		ut = append(ut, p)
+	}
+	return ut, rows.Err()
+}

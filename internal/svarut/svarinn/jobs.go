@@ -145,6 +145,9 @@ func (s *Service) varsle(ctx context.Context, tx *store.Tx, v varselstand, naa t
 	if err := oppdater(ctx, tx, v.id, `utlop_varslet = $2`, dager); err != nil {
 		return err
 	}
+	if egne, err := s.varsles(ctx, tx, v.id); err != nil || len(egne) == 0 {
+		return err // its organisation is told of all that expires, by the room utlop
+	}
 	ord := "utløper"
 	if !naa.Before(v.utloper) {
 		ord = "er utløpt:"
