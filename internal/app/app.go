@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ import (
 	"knutepunkt/internal/svarut/altinn"
 	"knutepunkt/internal/svarut/print"
 	"knutepunkt/internal/svarut/svarinn"
+	"knutepunkt/internal/utlop"
 )
 
 // Config is all that a running platform needs from outside.
@@ -77,6 +79,12 @@ type Config struct {
 	SvarUt   SvarUt
 	Portal   portal.Config // BaseURL and Sesjonsklokke are set from the above
 	Sider    []portal.Del  // portals beside the platform's own; their routes come by Ruter
+
+	// Avtaler are the operator's agreements; without any the platform's templates
+	// are what organisations accept. PlattformOrgID needs none.
+	Avtaler organisasjon.Avtalekonfig
+	// DriftEpost are told when keys and certificates of the platform itself expire.
+	DriftEpost []string
 
 	API []string // services whose OpenAPI documents are served
 
@@ -129,6 +137,7 @@ type App struct {
 	Auth          *auth.Autentisering
 	Dokumentlager *dokumentlager.Service
 	Levering      *levering.Service
+	Utlop         *utlop.Service
 	Roller        svarinn.Rolletabell
 	SvarInn       *svarinn.Service
 	Altinn        *altinn.Kanal // nil: not set up
@@ -155,7 +164,7 @@ type App struct {
 func Migrations() []store.Migrations {
 	return []store.Migrations{
 		keys.Migrations(), blob.Migrations(), jobs.Migrations(), mail.Migrations(), audit.Migrations(),
-		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), svarinn.Migrations(),
+		organisasjon.Migrations(), dokumentlager.Migrations(), levering.Migrations(), utlop.Migrations(), svarinn.Migrations(),
 		altinn.Migrations(), print.Migrations(), svarut.Migrations(), fiksio.Migrations(), digisos.Migrations(), portal.Migrations(),
 	}
 }
@@ -217,6 +226,10 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	a.Mail = mail.NewService(a.DB, a.Ring, k, a.Jobs, a.Transport, cfg.EpostFra)
 	a.Audit = audit.NewService(a.DB, a.Ring, k)
 	a.Org = organisasjon.New(a.DB, a.Ring, k, a.Audit)
+	cfg.Avtaler.Uten = append(slices.Clone(cfg.Avtaler.Uten), cfg.PlattformOrgID)
+	if err := a.Org.KrevAvtaler(cfg.Avtaler); err != nil {
+		return fmt.Errorf("the agreements: %w", err)
+	}
 	if a.Auth, err = auth.New(auth.Config{Utstedere: cfg.Utstedere, Integrasjoner: a.Org, Klokke: cfg.Tokenklokke}); err != nil {
 		return fmt.Errorf("building authentication: %w", err)
 	}
@@ -248,6 +261,9 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		return fmt.Errorf("building the pages: %w", err)
 	}
 	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, AMQP: cfg.amqp()})
+	if err := a.byggUtlop(); err != nil {
+		return err
+	}
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()

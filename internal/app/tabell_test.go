@@ -88,6 +88,9 @@ func TestTabellHolder(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if err := a.Org.GodtaAlle(t.Context(), tx, o.ID); err != nil {
+			return err
+		}
 		integrasjon, err = a.Org.OpprettIntegrasjon(t.Context(), tx, organisasjon.Integrasjon{FiksOrgID: o.ID, AutorisertOrgnr: orgnr, Navn: "Uten rettigheter"})
 		if err != nil {
 			return err

@@ -8,10 +8,10 @@ import (
 	"knutepunkt/internal/utlop"
 )
 
-// Utlop hands in the certificates of the kontoer of an organisation, or of all for
+// Sertifikatutlop hands in the certificates of the kontoer of an organisation, or of all for
 // "": utlop.Kilde. The platform's own konto has that of the platform's key, which
 // is handed in with it.
-func (s *Service) Utlop(ctx context.Context, fiksOrgID string) ([]utlop.Post, error) {
+func (s *Service) Sertifikatutlop(ctx context.Context, fiksOrgID string) ([]utlop.Post, error) {
 	ks, err := s.Kontoer(ctx, fiksOrgID)
 	if err != nil {
 		return nil, err

@@ -258,6 +258,9 @@ func nyOrg(ctx context.Context, a *app.App, tx *store.Tx, o organisasjon.Organis
 	if _, err := a.Org.OpprettOrganisasjon(ctx, tx, o); err != nil {
 		return err
 	}
+	if err := a.Org.GodtaAlle(ctx, tx, o.ID); err != nil {
+		return err
+	}
 	// The administrator has ADMIN on every organisation.
 	return a.Org.GiTilgang(ctx, tx, auth.From(ctx), personer[len(personer)-1].Fnr, auth.Admin, o.ID)
 }
@@ -283,6 +286,9 @@ func froKommune(ctx context.Context, a *app.App, k kommune) error {
 	if _, err := a.Org.Organisasjon(ctx, k.orgID()); feil.Er(err, feil.IkkeFunnet) {
 		err = a.DB.Write(ctx, func(tx *store.Tx) error {
 			if err := k.opprett(ctx, a, tx); err != nil {
+				return err
+			}
+			if _, err := a.Org.LagreOppsett(ctx, tx, auth.From(ctx), k.orgID(), k.oppsett()); err != nil {
 				return err
 			}
 			for _, t := range []string{organisasjon.TypeDigisos, organisasjon.TypeDokumentlager, organisasjon.TypeFiksIO} {
@@ -341,6 +347,11 @@ func (k kommune) fiksIO(ctx context.Context, a *app.App, tx *store.Tx, cert []by
 		}
 	}
 	return nil
+}
+
+func (k kommune) oppsett() organisasjon.Oppsett {
+	return organisasjon.Oppsett{Navn: k.Navn + " kommune", Faktura: organisasjon.Faktura{EHF: true, EndepunktID: k.Orgnr, Referanse: "Sandkassen"},
+		Fag: organisasjon.Kontakt{Epost: []string{"fag@" + k.domene()}}, Teknisk: organisasjon.Kontakt{Epost: []string{"teknisk@" + k.domene()}}}
 }
 
 func (k kommune) konfigurasjon() digisos.KommuneKonfigurasjon {

@@ -8,9 +8,9 @@ import (
 	"knutepunkt/internal/utlop"
 )
 
-// Utlop hands in the certificates of the mottakersystemer of an organisation, or
+// Sertifikatutlop hands in the certificates of the mottakersystemer of an organisation, or
 // of all for "": utlop.Kilde.
-func (s *Service) Utlop(ctx context.Context, fiksOrgID string) ([]utlop.Post, error) {
+func (s *Service) Sertifikatutlop(ctx context.Context, fiksOrgID string) ([]utlop.Post, error) {
 	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, fiks_org, navn, utloper FROM svarinn_mottakersystemer
 		WHERE utloper <> 0 AND ($1 = '' OR fiks_org = $1)`, fiksOrgID)
 	if err != nil {
