@@ -172,19 +172,20 @@ func AvtaleTekst(kode, sprak string) (string, error) {
 }
 
 // avtalerMangler names what is missing; feil.Ugyldig, which every contract of a
-// service that is configured knows.
+// service that is configured knows. errorJson is a string, as clients type it:
+// the codes, comma-separated.
 func avtalerMangler(tjeneste string, mangler []Avtale) error {
 	titler := make([]string, len(mangler))
-	detaljer := make([]map[string]string, len(mangler))
+	koder := make([]string, len(mangler))
 	for i, a := range mangler {
 		titler[i] = avtaleslag{a.Kode, a.RessursType, a.Tjeneste}.tittel()
 		if a.Status == AvtaleFornyes {
 			titler[i] = "ny versjon av " + titler[i]
 		}
-		detaljer[i] = map[string]string{"avtale": a.Kode, "versjon": a.Versjon}
+		koder[i] = a.Kode
 	}
 	f := feil.Ny(feil.Ugyldig, "%s kan ikke tas i bruk: %s er ikke godtatt. En administrator i organisasjonen må godta dette i Forvaltning først, under Avtaler",
 		tjeneste, strings.Join(titler, " og "))
-	f.ErrorCode, f.ErrorJSON = AvtaleMangler, map[string]any{"avtaler": detaljer}
+	f.ErrorCode, f.ErrorJSON = AvtaleMangler, strings.Join(koder, ",")
 	return f
 }

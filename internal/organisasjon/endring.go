@@ -4,9 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
-
-	"github.com/google/uuid"
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/store"
@@ -16,7 +15,7 @@ import (
 // who changed what, when, and from what to what. The audit log, which is chained,
 // tells only that it was done.
 type Endring struct {
-	ID        string    // UUID
+	Nr        int64     // 1, 2, 3 … of the organisation; set by NoterEndring
 	Tidspunkt time.Time // set by NoterEndring
 	Av        string    // fødselsnummer or integrasjon; "": the platform. Never log it
 	AvNavn    string    // of a person, where it is known
@@ -34,18 +33,27 @@ type endringsinnhold struct {
 	Felt   []Feltendring `json:"felt,omitempty"`
 }
 
-func stedEndring(org, id string) string { return "organisasjon.endring:" + org + ":" + id }
+func stedEndring(org string, nr int64) string {
+	return "organisasjon.endring:" + org + ":" + strconv.FormatInt(nr, 10)
+}
 
 // NoterEndring writes to an organisation's change log in the transaction that
-// makes the change. ID and Tidspunkt are set here.
+// makes the change.
 func (s *Service) NoterEndring(ctx context.Context, tx *store.Tx, fiksOrgID string, e Endring) error {
-	id := uuid.NewString()
-	innhold, err := s.forsegl(stedEndring(fiksOrgID, id), endringsinnhold{e.Av, e.AvNavn, e.Hva, e.Felt})
+	// The organisation's row is the lock that keeps two from taking the same number.
+	if _, err := tx.ExecContext(ctx, `UPDATE organisasjoner SET navn = navn WHERE id = $1`, fiksOrgID); err != nil {
+		return fmt.Errorf("locking the change log: %w", err)
+	}
+	var nr int64
+	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(nr), 0) + 1 FROM organisasjon_endringer WHERE fiks_org = $1`, fiksOrgID).Scan(&nr); err != nil {
+		return fmt.Errorf("reading the change log: %w", err)
+	}
+	innhold, err := s.forsegl(stedEndring(fiksOrgID, nr), endringsinnhold{e.Av, e.AvNavn, e.Hva, e.Felt})
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO organisasjon_endringer (id, fiks_org, tidspunkt, innhold) VALUES ($1, $2, $3, $4)`,
-		id, fiksOrgID, store.Micros(s.klokke.Now()), innhold); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO organisasjon_endringer (fiks_org, nr, tidspunkt, innhold) VALUES ($1, $2, $3, $4)`,
+		fiksOrgID, nr, store.Micros(s.klokke.Now()), innhold); err != nil {
 		return fmt.Errorf("writing to the change log: %w", err)
 	}
 	return nil
@@ -55,15 +63,10 @@ func (s *Service) NoterEndring(ctx context.Context, tx *store.Tx, fiksOrgID stri
 const maksEndringer = 500
 
 // Endringer lists an organisation's change log, the newest first: antall entries
-// (at most 500) before the one given; the zero Endring begins with the newest.
-func (s *Service) Endringer(ctx context.Context, fiksOrgID string, foer Endring, antall int) ([]Endring, error) {
-	til := store.Micros(foer.Tidspunkt)
-	if foer.ID == "" {
-		til = 1 << 62
-	}
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT id, tidspunkt, innhold FROM organisasjon_endringer
-		WHERE fiks_org = $1 AND (tidspunkt < $2 OR tidspunkt = $2 AND id < $3) ORDER BY tidspunkt DESC, id DESC LIMIT $4`,
-		fiksOrgID, til, foer.ID, min(max(antall, 0), maksEndringer))
+// (at most 500) before the number given; 0 begins with the newest.
+func (s *Service) Endringer(ctx context.Context, fiksOrgID string, foerNr int64, antall int) ([]Endring, error) {
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT nr, tidspunkt, innhold FROM organisasjon_endringer
+		WHERE fiks_org = $1 AND ($2 = 0 OR nr < $2) ORDER BY nr DESC LIMIT $3`, fiksOrgID, foerNr, min(max(antall, 0), maksEndringer))
 	if err != nil {
 		return nil, fmt.Errorf("reading the change log: %w", err)
 	}
@@ -73,11 +76,11 @@ func (s *Service) Endringer(ctx context.Context, fiksOrgID string, foer Endring,
 		var e Endring
 		var tidspunkt int64
 		var forseglet []byte
-		if err := rows.Scan(&e.ID, &tidspunkt, &forseglet); err != nil {
+		if err := rows.Scan(&e.Nr, &tidspunkt, &forseglet); err != nil {
 			return nil, fmt.Errorf("reading the change log: %w", err)
 		}
 		var i endringsinnhold
-		if err := s.apne(stedEndring(fiksOrgID, e.ID), forseglet, &i); err != nil {
+		if err := s.apne(stedEndring(fiksOrgID, e.Nr), forseglet, &i); err != nil {
 			return nil, err
 		}
 		e.Tidspunkt, e.Av, e.AvNavn, e.Hva, e.Felt = store.Time(tidspunkt), i.Av, i.AvNavn, i.Hva, i.Felt

@@ -19,12 +19,12 @@ CREATE TABLE avtaler_godtatt (
 
 -- The change log: what was written over what, by whom.
 CREATE TABLE organisasjon_endringer (
-    id        text   PRIMARY KEY,
     fiks_org  text   NOT NULL,
+    nr        bigint NOT NULL, -- 1, 2, 3 … of the organisation
     tidspunkt bigint NOT NULL,
-    innhold   bytea  NOT NULL -- sealed JSON
+    innhold   bytea  NOT NULL, -- sealed JSON
+    PRIMARY KEY (fiks_org, nr)
 );
-CREATE INDEX organisasjon_endringer_org ON organisasjon_endringer (fiks_org, tidspunkt, id);
 
 -- +goose Down
 DROP TABLE organisasjon_endringer;
