@@ -1,21 +1,30 @@
 package sandbox_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"knutepunkt/client"
 	"knutepunkt/cms"
+	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/portal/portaltest"
+	"knutepunkt/internal/sandbox"
 )
 
 // The municipality that has set up nothing, as its administrator knows it.
@@ -69,6 +78,81 @@ func (o oppsett) begynn(admin string) {
 	o.Ser("Tjenester")
 }
 
+// avtaler accepts the hovedavtale and the annexes of services.
+func (o oppsett) avtaler(vedlegg ...string) {
+	o.bilde("kommune-tjenester-forst")
+	o.Trykk("Avtaler")
+	for i, v := range append([]string{"Hovedavtale"}, vedlegg...) {
+		o.Trykk(v)
+		o.Skriv("navn", "Berit Administrator")
+		o.Velg("Jeg har lest avtalen, og har fullmakt til å godta den på vegne av " + nyNavn)
+		if i == 0 {
+			o.bilde("kommune-avtale")
+		}
+		o.Trykk("Godta avtalen")
+		o.Ser("Avtalen er godtatt")
+	}
+	o.bilde("kommune-avtaler")
+}
+
+// om tells who the organisation is.
+func (o oppsett) om() {
+	o.Trykk("Om organisasjonen")
+	o.Velg("EHF")
+	o.Skriv("referanse", "4711")
+	o.Skriv("endepunkt", nyOrgnr)
+	o.Skriv("fagepost", "fag@nyvik.test")
+	o.Skriv("tekniskepost", "it@nyvik.test")
+	o.Trykk("Lagre")
+	o.bilde("kommune-oppsett")
+}
+
+// fiksIO makes a konto with its key and its address.
+func (o oppsett) fiksIO(sertifikat string) (kontoID string) {
+	o.Trykk("Tjenester")
+	o.Trykk("Ta i bruk: Fiks IO")
+	o.Trykk("Fiks IO-kontoer")
+	o.Trykk("Ny konto")
+	o.Skriv("navn", "Nyvik fagsystem sosial")
+	o.Trykk("Lag kontoen")
+	sti := portaltest.JS[string](o.Vindu, "location.pathname")
+	kontoID = regexp.MustCompile("kontoer/([0-9a-f-]{36})").FindStringSubmatch(sti)[1]
+	o.Trykk("Nøkkel")
+	o.Lim("tekst", sertifikat)
+	o.Trykk("Sjekk sertifikatet")
+	o.Ser("CN=Nyvik fagsystem", "4711")
+	o.bilde("kommune-konto-nokkel")
+	o.Trykk("Ta nøkkelen i bruk")
+	o.Trykk("Adresser")
+	o.Trykk("Ny adresse")
+	o.Skriv("beskrivelse", "Digisos")
+	o.Skriv("orgnr", nyOrgnr)
+	o.Velg("no.nav.digisos.fagsystem.v1")
+	o.Velg("Nivå 4 (høyt)")
+	o.Velg("Aktiv")
+	o.Trykk("Lag adressen")
+	o.Ser("Adressen er laget")
+	o.bilde("kommune-konto-adresser")
+	return kontoID
+}
+
+// integrasjon makes the fagsystem's, and gives it what it needs.
+func (o oppsett) integrasjon() (id, passord string) {
+	o.Trykk("Integrasjoner")
+	o.Trykk("Ny integrasjon")
+	o.Skriv("navn", "Fagsystem sosial")
+	o.Skriv("orgnr", nyOrgnr)
+	o.Trykk("Lag integrasjonen")
+	id, passord = o.Les("#integrasjonsid"), o.Les("#passord")
+	o.bilde("kommune-integrasjon-passord")
+	o.Trykk("Jeg har lagret passordet")
+	o.Velg("Kan oppdatere status og filer for Digisos-søknader")
+	o.Velg("Kan sende og hente meldinger i Fiks IO")
+	o.Trykk("Lagre tilganger")
+	o.bilde("kommune-integrasjon")
+	return id, passord
+}
+
 // svarInn makes the mottakersystem and goes through its four tabs.
 func (o oppsett) svarInn(sertifikat string) (bruker, passord string) {
 	o.Trykk("SvarInn")
@@ -106,9 +190,12 @@ func (o oppsett) svarInn(sertifikat string) (bruker, passord string) {
 }
 
 // digisos goes through the wizard; kanal are the words of its first choice.
-func (o oppsett) digisos(kanal string, oppdateringer bool) {
+// A Fiks IO konto has brought the dokumentlager with it.
+func (o oppsett) digisos(kanal string, fiksIO bool) {
 	o.Trykk("Tjenester")
-	o.Trykk("Ta i bruk: Dokumentlager")
+	if !fiksIO {
+		o.Trykk("Ta i bruk: Dokumentlager")
+	}
 	o.Trykk("Ta i bruk: Digisos")
 	o.Trykk("Start veiviser")
 	o.bilde("kommune-veiviser-kanal")
@@ -123,7 +210,7 @@ func (o oppsett) digisos(kanal string, oppdateringer bool) {
 	o.Trykk("Gå videre") // the municipality's own name is proposed
 	o.Velg("Ja")
 	o.Trykk("Gå videre")
-	if oppdateringer {
+	if fiksIO {
 		o.Velg("Støtter oppdateringer")
 	} else {
 		o.Velg("Støtter ikke oppdateringer")
@@ -151,6 +238,8 @@ func TestNettleserOppsettMedSvarInn(t *testing.T) {
 			o := nyttOppsett(t, k, tastatur)
 			key, sertifikat := nyttNokkelpar(t)
 			o.begynn(administrator(t, k))
+			o.avtaler("Tjenestevedlegg: Fiks dokumentlager", "Tjenestevedlegg: SvarInn", "Tjenestevedlegg: Fiks Digisos")
+			o.om()
 			bruker, passord := o.svarInn(sertifikat)
 			o.digisos("Ikke bruk Fiks IO", false)
 			o.Rolig()
@@ -178,6 +267,73 @@ func TestNettleserOppsettMedSvarInn(t *testing.T) {
 			}
 			if levert, err := k.klient(t, k.b.NAV).LevertFagsystem(t.Context(), "oppsett", id); err != nil || !levert[id] {
 				t.Errorf("delivered: %v %v", levert, err)
+			}
+		})
+	}
+}
+
+// With Fiks IO: from the start page to the demo, whose søknad goes to the new
+// municipality's fagsystem and whose case comes back; and the set-up tried on the
+// page meanwhile.
+func TestNettleserOppsettMedFiksIO(t *testing.T) {
+	t.Parallel()
+	for navn, tastatur := range map[string]bool{"tastatur": true, "uten JavaScript": false} {
+		t.Run(navn, func(t *testing.T) {
+			t.Parallel()
+			k := start(t, t.TempDir())
+			o := nyttOppsett(t, k, tastatur)
+			key, sertifikat := nyttNokkelpar(t)
+			o.begynn(administrator(t, k))
+			o.avtaler("Tjenestevedlegg: Fiks dokumentlager", "Tjenestevedlegg: Fiks IO", "Tjenestevedlegg: Fiks Digisos")
+			o.om()
+			kontoID := o.fiksIO(sertifikat)
+			o.digisos("Bruk Fiks IO", true)
+			id, passord := o.integrasjon()
+
+			// What the fagsystem's supplier is given.
+			der, err := x509.MarshalPKCS8PrivateKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for fil, b := range map[string][]byte{"keys/ny.key.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), "keys/ny.cert.pem": []byte(sertifikat)} {
+				if err := os.WriteFile(filepath.Join(k.dir, fil), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ny := sandbox.Kommune{Kommunenummer: nyKommune, Navn: "Nyvik", Organisasjonsnummer: nyOrgnr, DigisosKanal: "FIKS_IO",
+				FiksOrgID: regexp.MustCompile("forvaltning/([0-9a-f-]{36})").FindStringSubmatch(portaltest.JS[string](o.Vindu, "location.pathname"))[1]}
+			ny.Fagsystem = sandbox.Fagsystem{Integrasjon: sandbox.Integrasjon{Organisasjonsnummer: nyOrgnr, IntegrasjonID: id, IntegrasjonPassord: passord},
+				FiksIOKontoID: kontoID, PrivateKey: "keys/ny.key.pem", Certificate: "keys/ny.cert.pem"}
+
+			// Prøv oppsettet: a fagsystem that takes what comes.
+			o.Trykk("Tjenester")
+			o.Trykk("Oppsett: Digisos")
+			o.Trykk("Prøv oppsettet")
+			ctx, ferdig := context.WithCancel(t.Context())
+			slutt := make(chan error, 1)
+			klar := make(chan struct{})
+			go func() {
+				slutt <- k.klient(t, ny.Fagsystem.Integrasjon).Lytt(ctx, client.Mottaker{Addr: net.JoinHostPort(k.b.AMQP.Host, strconv.Itoa(k.b.AMQP.Port)),
+					KontoID: kontoID, Nokler: []cms.Key{{Private: key}}, Prefetch: 1, Tilkoblet: sync.OnceFunc(func() { close(klar) })},
+					func(ctx context.Context, m *client.Mottatt) error {
+						_, err := m.Svar(ctx, digisos.TypeSoknadMottatt)
+						return err
+					})
+			}()
+			<-klar
+			o.Trykk("Send testsøknad")
+			o.VenterPaaTekst("Oppsettet virker")
+			o.bilde("kommune-prov")
+			ferdig()
+			<-slutt
+			o.Rolig()
+
+			// The demo's søknad.
+			b := k.b
+			b.Kommuner = append(slices.Clone(b.Kommuner), ny)
+			var ut bytes.Buffer
+			if err := sandbox.Demo(t.Context(), &ut, sandbox.DemoConfig{Beskrivelse: b, Dir: k.dir, Kommune: nyKommune, HTTP: k.client}); err != nil || !strings.HasSuffix(ut.String(), "Ferdig\n") {
+				t.Errorf("%v\n%s", err, &ut)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -50,7 +49,7 @@ func (p *Forvaltning) visNokkel(t portal.Tolk, c *x509.Certificate) *nokkelvisni
 	if c == nil {
 		return nil
 	}
-	v := &nokkelvisning{Navn: c.Subject.String(), Utsteder: c.Issuer.String(), Serienummer: hex.EncodeToString(c.SerialNumber.Bytes()),
+	v := &nokkelvisning{Navn: c.Subject.String(), Utsteder: c.Issuer.String(), Serienummer: c.SerialNumber.String(),
 		Avtrykk: avtrykk(c.Raw), Fra: c.NotBefore, Til: c.NotAfter}
 	if pub, ok := c.PublicKey.(*rsa.PublicKey); ok {
 		v.Biter = pub.N.BitLen()

@@ -65,7 +65,9 @@ func (r *Reisende) Velg(ord string) {
 		r.T.Fatalf("no choice %q on the page:\n%s", ord, r.Tekst())
 	}
 	if !r.tastatur {
-		r.Kjor(chromedp.Click(chromedp.CSS("#" + id)))
+		if !JS[bool](r.Vindu, fmt.Sprintf(`document.getElementById(%q).checked`, id)) {
+			r.Kjor(chromedp.Click(chromedp.CSS("#" + id)))
+		}
 		return
 	}
 	// Tab comes to the group: to what is chosen in it, else to its first. The
@@ -113,6 +115,23 @@ func (r *Reisende) Ser(ord ...string) {
 			r.T.Fatalf("%q is not on the page:\n%s", o, tekst)
 		}
 	}
+}
+
+// VenterPaaTekst waits until the page says something: by itself with scripts, and
+// loaded anew without.
+func (r *Reisende) VenterPaaTekst(ord string) {
+	r.T.Helper()
+	if r.tastatur {
+		r.VenterPaa(fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, ord))
+		return
+	}
+	for range 100 {
+		if strings.Contains(r.Tekst(), ord) {
+			return
+		}
+		r.Gaa(JS[string](r.Vindu, "location.pathname"))
+	}
+	r.T.Fatalf("the page never said %q:\n%s", ord, r.Tekst())
 }
 
 // Tekst is what the page says, with its title and address.
