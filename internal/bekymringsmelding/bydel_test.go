@@ -156,6 +156,11 @@ func TestBydelensRessurs(t *testing.T) {
 	if r.Forelder != tjeneste || r.Type != organisasjon.TypeBydel || r.Navn != "Gamle Oslo" {
 		t.Errorf("%+v", r)
 	}
+	_, err = h.s.EndreBydelNavn(t.Context(), orgOslo, b.RessursID, 0, "", "Gamlebyen")
+	must(t, err)
+	if r, err = h.org.Ressurs(t.Context(), b.RessursID); err != nil || r.Navn != "Gamlebyen" {
+		t.Errorf("privileges are given on %q: %v", r.Navn, err)
+	}
 	if _, err := h.s.OpprettBydel(t.Context(), orgSkole, NyBydel{}); !feil.Er(err, feil.Ugyldig) || !strings.Contains(err.Error(), "kommunenummer") {
 		t.Errorf("an organisation that is no municipality: %v", err)
 	}

@@ -126,11 +126,17 @@ func (s *Service) endreBydel(ctx context.Context, fiksOrgID, ressursID string, v
 		if versjon != 0 && versjon != b.Versjon {
 			return bydelEndret()
 		}
+		navn := b.Navn
 		if err := fn(tx, &b); err != nil {
 			return err
 		}
 		if err := b.Validate(); err != nil {
 			return err
+		}
+		if b.Navn != navn {
+			if err := s.Organisasjon.GiNavn(ctx, tx, b.RessursID, b.Navn); err != nil {
+				return err
+			}
 		}
 		if err := s.lagreBydel(ctx, tx, &b); err != nil {
 			return err
