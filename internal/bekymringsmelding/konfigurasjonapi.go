@@ -621,7 +621,6 @@ func (s *Service) postLagPassord(w http.ResponseWriter, r *http.Request) error {
 	if ut.Passord, err = s.LagBydelPassord(r.Context(), org, ressurs, integrasjon, kanal); err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	return httpx.JSON(w, http.StatusOK, ut)
 }
 
