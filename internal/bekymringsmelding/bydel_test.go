@@ -17,6 +17,7 @@ import (
 	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/store"
 )
 
 func egensignert(t testing.TB, bits int, slutt int) *x509.Certificate {
@@ -156,6 +157,11 @@ func TestBydelensRessurs(t *testing.T) {
 	if r.Forelder != tjeneste || r.Type != organisasjon.TypeBydel || r.Navn != "Gamle Oslo" {
 		t.Errorf("%+v", r)
 	}
+	_, err = h.s.EndreBydelNavn(t.Context(), orgOslo, b.RessursID, 0, "", "Gamlebyen")
+	must(t, err)
+	if r, err = h.org.Ressurs(t.Context(), b.RessursID); err != nil || r.Navn != "Gamlebyen" {
+		t.Errorf("privileges are given on %q: %v", r.Navn, err)
+	}
 	if _, err := h.s.OpprettBydel(t.Context(), orgSkole, NyBydel{}); !feil.Er(err, feil.Ugyldig) || !strings.Contains(err.Error(), "kommunenummer") {
 		t.Errorf("an organisation that is no municipality: %v", err)
 	}
@@ -263,6 +269,32 @@ func TestKontoMedFiksIO(t *testing.T) {
 	}
 }
 
+// Another's integrasjon may use a bydel's konto, and its password is not for the bydel's
+// administrators to change; one that merely administers the konto is not shown.
+func TestPassordTilAndresIntegrasjon(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	ctx := auth.With(t.Context(), admin)
+	h.write(t, func(tx *store.Tx) error {
+		if err := h.org.GiTilgang(ctx, tx, operator, integrasjonSkole, auth.FiksIOKonto, kontoBergen); err != nil {
+			return err
+		}
+		return h.org.GiTilgang(ctx, tx, operator, integrasjonFag, auth.Admin, kontoBergen)
+	})
+	b, err := h.s.BydelMedRessurs(ctx, ressursTil(bydelFiksIO))
+	must(t, err)
+	alle, err := h.s.kontoensIntegrasjoner(ctx, b)
+	must(t, err)
+	if len(alle) != 2 || !slices.Contains(alle, integrasjonSkole) || slices.Contains(alle, integrasjonFag) {
+		t.Errorf("%v may use the konto", alle)
+	}
+	for _, id := range []string{integrasjonSkole, integrasjonFag} {
+		if _, err := h.s.LagBydelPassord(ctx, orgBergen, b.RessursID, id, KanalFiksIO); !feil.Er(err, feil.IkkeFunnet) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
 // A konto of the organisation's can be used; another's and the platform's cannot.
 func TestEksisterendeKonto(t *testing.T) {
 	t.Parallel()
@@ -283,6 +315,14 @@ func TestEksisterendeKonto(t *testing.T) {
 		if _, err := h.s.EndreBydelKonto(ctx, orgOslo, oslo.RessursID, 0, k); !feil.Er(err, feil.Ugyldig) {
 			t.Errorf("another's konto: %v", err)
 		}
+	}
+	h.write(t, func(tx *store.Tx) error { // the platform's own, though of the same organisation
+		intern, err := h.fio.SikrePlattformkonto(ctx, tx, orgOslo)
+		k.FiksIOKontoID = intern.ID
+		return err
+	})
+	if _, err := h.s.EndreBydelKonto(ctx, orgOslo, oslo.RessursID, 0, k); !feil.Er(err, feil.Ugyldig) {
+		t.Errorf("the platform's konto: %v", err)
 	}
 	s := svarInnKonto()
 	s.IntegrasjonID = integrasjonSkole
@@ -383,6 +423,12 @@ func TestBydelEndretAvAndre(t *testing.T) {
 	if ks, err := h.fio.Kontoer(ctx, orgOslo); err != nil || len(ks) != 0 {
 		t.Errorf("a konto was left behind: %v %v", ks, err)
 	}
+	h.write(t, func(tx *store.Tx) error { // two nodes have read the same one
+		if err := h.s.lagreBydel(ctx, tx, &b); !feil.Er(err, feil.Konflikt) {
+			t.Errorf("stored over another's change: %v", err)
+		}
+		return nil
+	})
 	// Another's bydel is not there.
 	if _, err := h.s.EndreBydelNavn(ctx, orgBergen, b.RessursID, 0, "", "X"); !feil.Er(err, feil.IkkeFunnet) {
 		t.Errorf("another's: %v", err)

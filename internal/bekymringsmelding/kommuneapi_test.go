@@ -35,6 +35,9 @@ func TestKommuneAPI(t *testing.T) {
 	h := nyttHus(t)
 	h.nyKommune(t, "00000000-0000-4000-8000-000000009901", "Testvik", "9901")
 	h.nyBydel(t, "00000000-0000-4000-8000-000000009901", "00", "Testvik barnevern")
+	h.nyKommune(t, "00000000-0000-4000-8000-000000009902", "Sluttvik", "9902") // has deactivated it
+	slutt := h.nyBydel(t, "00000000-0000-4000-8000-000000009902", "00", "Sluttvik barnevern")
+	must(t, h.s.SettBydelerAktive(t.Context(), slutt.FiksOrgID, []string{slutt.RessursID}, false))
 	h.endreBydel(t, bydelManuell, func(b *Bydel) { b.Deaktivert = true })
 	h.endreBydel(t, bydelSvarInn, func(b *Bydel) { b.StottetVersjon = skjema.V2 })
 
@@ -67,6 +70,7 @@ func TestKommuneAPI(t *testing.T) {
 		{"v2/kommuner/4601/bydeler", 200, alleV2},
 		{"v1/kommuner/0301/bydeler", 200, `[]`},
 		{"v1/kommuner/1111/bydeler", 200, `[]`},
+		{"v1/kommuner/9902/bydeler", 200, `[]`},
 		{"v2/kommuner/1111/bydeler", 200, `[]`},
 		{"v2/kommuner/46/bydeler", 400, ""},
 		{"v1/kommuner/4601/bydeler/02", 200, bydelV1},

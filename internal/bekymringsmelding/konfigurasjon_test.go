@@ -196,7 +196,7 @@ func TestKonfigurasjonV2(t *testing.T) {
 		{"PUT", bydel + "/kontaktinformasjon", `{"eposter":[]}`, "", 400},
 		{"PUT", bydel + "/kontaktinformasjon", `{"eposter":["a"]}`, "", 400},
 		{"PUT", bydel + "/konto", `{"fagsystem":"UKJENT"}`, "", 400},
-		{"PUT", bydel + "/konto", `{"fagsystem":"UKJENT","fiksioKonto":{"offentligNokkel":` + pemen + `},"manuellMottakKonto":{"varselEposter":["a@b.no"]}}`, "", 400},
+		{"PUT", bydel + "/konto", `{"fagsystem":"UKJENT","fiksioKonto":{"offentligNokkel":` + pemen + `},"svarinnKonto":{"orgnr":"","offentligNokkel":` + pemen + `}}`, "", 400},
 		{"PUT", bydel + "/konto", `{"fagsystem":"UKJENT","manuellMottakKonto":{"varselEposter":["a@b.no"]}}`, "", 400},
 		{"PUT", bydel + "/konto", `{"fagsystem":"MANUELL_MOTTAK","manuellMottakKonto":{"varselEposter":[]}}`, "", 400},
 		{"PUT", bydel + "/konto", `{"fagsystem":"UKJENT","fiksioKonto":{"offentligNokkel":7}}`, "", 400},
@@ -237,6 +237,54 @@ func TestKonfigurasjonV2(t *testing.T) {
 	if got, want := h.get(t, bruker, konfSti("v2", "fagsystem/versjoner", "")).er(t, 200), `{"fagsystemer":[{"navn":"MANUELL_MOTTAK","versjoner":["V1","V2"]},{"navn":"VISMA_FAMILIA","versjoner":["V1","V2"]},`+
 		`{"navn":"VISMA_FLYT_BARNEVERN","versjoner":["V1","V2"]},{"navn":"NETCOMPANY_MODULUS_BARN","versjoner":["V1","V2"]},{"navn":"UKJENT","versjoner":["V1","V2"]}]}`; got != want {
 		t.Errorf("versions:\n got %s\nwant %s", got, want)
+	}
+}
+
+// Of another organisation nothing is shown, whatever it is looked for by.
+func TestAndresBydelErIkkeSynlig(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	b := h.nyBydel(t, orgOslo, "00", "Oslo barnevern")
+	b, err := h.s.EndreBydelKonto(t.Context(), orgOslo, b.RessursID, 0, svarInnKonto())
+	must(t, err)
+	for _, v := range []string{"v1", "v2"} {
+		h.get(t, admin, konfSti(v, "bydeler/svarinn/", b.IntegrasjonID)).er(t, 404)
+		h.get(t, operator, konfSti(v, "bydeler/svarinn/", b.IntegrasjonID)).er(t, 200)
+		if got := h.get(t, admin, konfSti(v, "bydeler/sok", "?fiksOrgId="+orgBergen+"&sok="+b.RessursID)).er(t, 200); got != `{"totaltAntallTreff":0,"bydeler":[]}` {
+			t.Errorf("%s: %s", v, got)
+		}
+	}
+	if got := h.get(t, admin, bmSti+"v1/konfigurasjon/bydeler?ressursIder="+b.RessursID).er(t, 200); got != "[]" {
+		t.Errorf("%s", got)
+	}
+	h.get(t, admin, konfSti("v2", orgBergen, "/bydeler/"+b.RessursID)).er(t, 404)
+}
+
+func TestIfMatch(t *testing.T) {
+	t.Parallel()
+	for felt, want := range map[string]int64{"": 0, "*": 0, ` "7" `: 7, `"7"`: 7, "7": -1, `"07"`: -1, `"0"`: -1, `"-7"`: -1, `W/"7"`: -1, `"7","8"`: -1, `"x"`: -1} {
+		r, err := http.NewRequestWithContext(t.Context(), "PUT", "http://hus.test/", nil)
+		must(t, err)
+		if felt != "" {
+			r.Header.Set("If-Match", felt)
+		}
+		if got := fraVersjon(r); got != want {
+			t.Errorf("%q: %d, want %d", felt, got, want)
+		}
+	}
+}
+
+// Where there is one bydel there is nothing to choose.
+func TestStandardMottakerAlene(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.write(t, func(tx *store.Tx) error {
+		return h.org.GiTilgang(auth.With(t.Context(), operator), tx, operator, fnrAdmin, auth.Admin, orgOslo)
+	})
+	b := h.nyBydel(t, orgOslo, "00", "Oslo barnevern")
+	if got, want := h.get(t, admin, konfSti("v2", orgOslo, "/bydeler/"+b.RessursID+"/standardmottaker")).er(t, 200),
+		`{"standardMottaker":true,"visStandardMottaker":false,"kontaktInfoEpost":"post@kommune.test","navn":"Oslo barnevern"}`; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
