@@ -351,3 +351,41 @@ func nyttOppsett(t *testing.T, k *kasse, tastatur bool) oppsett {
 		}
 	}}
 }
+
+var guidensBilder = regexp.MustCompile(`\]\(bilder/([a-z-]+)\.png\)`)
+
+// Every picture of the guide is there, is one that the journeys take, and none is
+// left over: KNUTEPUNKT_BILDER=docs/guides/bilder takes them anew.
+func TestGuidensBilder(t *testing.T) {
+	t.Parallel()
+	rot := filepath.Join("..", "..", "docs", "guides")
+	guide, err := os.ReadFile(filepath.Join(rot, "kommune.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reisen, err := os.ReadFile("oppsett_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vist := map[string]bool{}
+	for _, m := range guidensBilder.FindAllSubmatch(guide, -1) {
+		navn := string(m[1])
+		vist[navn+".png"] = true
+		if !bytes.Contains(reisen, []byte(`bilde("`+navn+`")`)) {
+			t.Errorf("no journey takes %s", navn)
+		}
+	}
+	filer, err := os.ReadDir(filepath.Join(rot, "bilder"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range filer {
+		if !vist[f.Name()] {
+			t.Errorf("%s is not in the guide", f.Name())
+		}
+		delete(vist, f.Name())
+	}
+	for navn := range vist {
+		t.Errorf("%s is missing", navn)
+	}
+}
