@@ -2,6 +2,7 @@ package forvaltning
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,6 +51,15 @@ func (p *Forvaltning) manglendeAvtaler(ctx context.Context, t portal.Tolk, orgID
 		}
 	}
 	return ut, nil
+}
+
+// avvist is what a form says when a service refuses what it holds: which agreement
+// is missing, with the way to it, or that the fields must be looked at.
+func avvist(t portal.Tolk, orgID string, err error) portal.Lenke {
+	if f, ok := errors.AsType[*feil.Feil](err); ok && f.ErrorCode == organisasjon.AvtaleMangler {
+		return portal.Lenke{Tekst: t("avtale.maa"), URL: "/forvaltning/" + orgID + "/avtaler"}
+	}
+	return portal.Lenke{Tekst: t("veiviser.avvist")}
 }
 
 // visAvtaler lists all agreements, with how far each has come.

@@ -6,6 +6,7 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/organisasjon"
+	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/portal/portaltest"
 	"knutepunkt/internal/store"
 )
@@ -50,6 +51,12 @@ func TestAvtaler(t *testing.T) {
 		t.Errorf("%d accepted, %v", len(g), err)
 	}
 	n.Get(t, skog+"/avtaler/FINNES_IKKE").Er(t, 404)
+	// The wizard says the same at its end, to whoever has come there anyway.
+	v := "/forvaltning/" + portaltest.OrgSkog + "/digisos/veiviser/"
+	for steg, felt := range svarPaa(forvaltning.UtenFiksIO) {
+		n.Post(t, v+steg, felt...)
+	}
+	n.Post(t, v+forvaltning.SeOver).Er(t, 422, "Godta avtalene for Digisos", skog+"/avtaler")
 	h.Som(t, portaltest.Admin2).Get(t, skog+"/avtaler/HOVEDAVTALE").Er(t, 404)
 }
 

@@ -121,7 +121,7 @@ func (p *Forvaltning) lagreEndringAv(w http.ResponseWriter, r *http.Request, fin
 		return p.visEndringsside(w, r, e, http.StatusConflict, s, []portal.Melding{{Farge: "warning", Tittel: e.t("konflikt.tittel"), Tekst: e.t("konflikt"), Status: true}})
 	case feil.Er(err, feil.Ugyldig):
 		portal.Noter(r, err)
-		s.Feil = []portal.Lenke{{Tekst: e.t("veiviser.avvist")}}
+		s.Feil = []portal.Lenke{avvist(e.t, e.org.ID, err)}
 		e.versjon = versjon
 		return p.visEndringsside(w, r, e, http.StatusUnprocessableEntity, s, nil)
 	case err != nil:

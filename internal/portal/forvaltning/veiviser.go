@@ -221,7 +221,7 @@ func (p *Forvaltning) fullfor(w http.ResponseWriter, r *http.Request, v veiviser
 			return p.alleredeSattOpp(w, r, v) // meanwhile
 		}
 		portal.Noter(r, err)
-		return p.visSeOver(w, r, v, http.StatusUnprocessableEntity, []portal.Lenke{{Tekst: v.t("veiviser.avvist")}})
+		return p.visSeOver(w, r, v, http.StatusUnprocessableEntity, []portal.Lenke{avvist(v.t, v.org.ID, err)})
 	} else if err != nil {
 		return err
 	}
