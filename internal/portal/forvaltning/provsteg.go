@@ -99,12 +99,12 @@ func (pl provplass) integrasjoner() portal.Lenke {
 	return portal.Lenke{Tekst: pl.t("prov.til.integrasjoner"), URL: "/forvaltning/" + pl.orgID + "/integrasjoner"}
 }
 
-// konto is where the konto is set up; nothing when it is another organisation's.
-func (pl provplass) konto(k fiksio.Konto) []portal.Lenke {
+// konto is the page where a part of the konto is set up; nothing when it is another organisation's.
+func (pl provplass) konto(k fiksio.Konto, side string) []portal.Lenke {
 	if k.FiksOrgID != pl.orgID {
 		return nil
 	}
-	return []portal.Lenke{{Tekst: pl.t("prov.til.konto"), URL: "/forvaltning/" + pl.orgID + "/tjenester"}}
+	return []portal.Lenke{{Tekst: pl.t("prov.til.konto"), URL: "/forvaltning/" + pl.orgID + "/kontoer/" + k.ID + side}}
 }
 
 // sjekker are what must hold, in order. The last one of Fiks IO is a warning alone.
@@ -165,7 +165,7 @@ func (pl provplass) sjekkKonto(s *provsteg) (fiksio.Konto, error) {
 	case err != nil:
 		return k, err
 	case !k.Aktiv:
-		s.feilet(pl.t("prov.konto.inaktiv", "konto", k.Navn), pl.t("prov.konto.inaktiv.gjor"), pl.konto(k)...)
+		s.feilet(pl.t("prov.konto.inaktiv", "konto", k.Navn), pl.t("prov.konto.inaktiv.gjor"), pl.konto(k, "")...)
 	default:
 		s.Om = k.Navn
 	}
@@ -174,14 +174,14 @@ func (pl provplass) sjekkKonto(s *provsteg) (fiksio.Konto, error) {
 
 func (pl provplass) sjekkNokkel(s *provsteg, k fiksio.Konto) error {
 	if k.Sertifikat == nil {
-		s.feilet(pl.t("prov.nokkel.ingen"), pl.t("prov.nokkel.gjor"), pl.konto(k)...)
+		s.feilet(pl.t("prov.nokkel.ingen"), pl.t("prov.nokkel.gjor"), pl.konto(k, "/nokkel")...)
 		return nil
 	}
 	c, err := x509.ParseCertificate(k.Sertifikat)
 	if err != nil {
 		return err
 	}
-	pl.gyldighet(s, c.NotBefore, c.NotAfter, pl.t("prov.nokkel.gjor"), pl.konto(k)...)
+	pl.gyldighet(s, c.NotBefore, c.NotAfter, pl.t("prov.nokkel.gjor"), pl.konto(k, "/nokkel")...)
 	return nil
 }
 
@@ -208,7 +208,7 @@ func (pl provplass) sjekkAdresse(s *provsteg, k fiksio.Konto) error {
 	case err != nil:
 		return err
 	case !ok:
-		s.feilet(pl.t("prov.adresse.ingen", "protokoll", digisos.Protokoll), pl.t("prov.adresse.gjor"), pl.konto(k)...)
+		s.feilet(pl.t("prov.adresse.ingen", "protokoll", digisos.Protokoll), pl.t("prov.adresse.gjor"), pl.konto(k, "/adresser")...)
 	default:
 		s.Om = digisos.Protokoll
 	}
@@ -273,6 +273,15 @@ func (pl provplass) brukere(k fiksio.Konto) ([]string, error) {
 	return ut, nil
 }
 
+// mottakersystem is a page of it; of none, the list of them.
+func (pl provplass) mottakersystem(m svarinn.Mottakersystem, side string) portal.Lenke {
+	u := "/forvaltning/" + pl.orgID + "/svarinn"
+	if m.ID != "" {
+		u += "/" + m.ID + side
+	}
+	return portal.Lenke{Tekst: pl.t("prov.til.svarinn"), URL: u}
+}
+
 func (pl provplass) sjekkMottakersystem(s *provsteg) (m svarinn.Mottakersystem, err error) {
 	rute, ok, err := pl.p.SvarInn.Rute(pl.ctx, pl.p.DB.Read(), pl.konf.OrganisasjonsnummerSvarUt, digisos.ForsendelseType, digisos.Sikkerhetsniva)
 	if err != nil {
@@ -280,7 +289,7 @@ func (pl provplass) sjekkMottakersystem(s *provsteg) (m svarinn.Mottakersystem, 
 	}
 	if !ok {
 		s.feilet(pl.t("prov.mottakersystem.ingen", "orgnr", pl.konf.OrganisasjonsnummerSvarUt, "type", digisos.ForsendelseType),
-			pl.t("prov.mottakersystem.gjor"), pl.endre("svarinn"))
+			pl.t("prov.mottakersystem.gjor"), pl.mottakersystem(m, ""), pl.endre("svarinn"))
 		return m, nil
 	}
 	s.Om = rute.Navn
@@ -289,16 +298,16 @@ func (pl provplass) sjekkMottakersystem(s *provsteg) (m svarinn.Mottakersystem, 
 
 func (pl provplass) sjekkSertifikat(s *provsteg, m svarinn.Mottakersystem) error {
 	if m.Sertifikat == nil {
-		s.feilet(pl.t("prov.sertifikat.ingen"), pl.t("prov.sertifikat.gjor"))
+		s.feilet(pl.t("prov.sertifikat.ingen"), pl.t("prov.sertifikat.gjor"), pl.mottakersystem(m, "/service"))
 		return nil
 	}
-	pl.gyldighet(s, time.Time{}, m.Sertifikat.Utloper, pl.t("prov.sertifikat.gjor"))
+	pl.gyldighet(s, time.Time{}, m.Sertifikat.Utloper, pl.t("prov.sertifikat.gjor"), pl.mottakersystem(m, "/service"))
 	return nil
 }
 
 func (pl provplass) sjekkPassord(s *provsteg, m svarinn.Mottakersystem) error {
 	if !m.HarPassord {
-		s.feilet(pl.t("prov.passord.ingen"), pl.t("prov.passord.gjor"))
+		s.feilet(pl.t("prov.passord.ingen"), pl.t("prov.passord.gjor"), pl.mottakersystem(m, "/service"))
 		return nil
 	}
 	s.Om = pl.t("prov.passord.bruker", "bruker", m.ID)
