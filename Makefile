@@ -26,7 +26,7 @@ lint: ## gofmt, go vet, golangci-lint
 race: ## the tests of internal/, client/ and cmd/ under the race detector
 	$(GO) run ./scripts/suite race
 
-fuzz: ## each fuzz target for a few seconds (FUZZTIME=30s for more)
+fuzz: ## each fuzz target with a few thousand inputs (FUZZTIME=30s for more)
 	$(GO) run ./scripts/suite fuzz
 
 interop: ## only the suites where other people's programs are the judges
