@@ -163,7 +163,7 @@ func (o PDFInfo) skriv(w io.Writer, tittel Tekst, grupper []Gruppe, leveringskan
 	s.til("", sendt, klokke.Oslo(o.Sendt).Format("02.01.2006 15:04:05"))
 	s.til("", referanse, o.Referanse)
 	s.til("", kanal, leveringskanal)
-	d := pdf.Tagget{Tittel: tittel.Paa(s.spraak), Sprak: pdf.Bokmal, Laget: o.Sendt, Adresse: o.Mottaker, Topptekst: o.Referanse}
+	d := pdf.Tagget{Tittel: tittel.Paa(s.spraak), Sprak: pdf.Bokmal, Laget: o.Sendt, Adresse: vindu(o.Mottaker), Topptekst: o.Referanse}
 	if s.spraak == "nn" {
 		d.Sprak = pdf.Nynorsk
 	}
@@ -174,4 +174,23 @@ func (o PDFInfo) skriv(w io.Writer, tittel Tekst, grupper []Gruppe, leveringskan
 		}
 	}
 	return d.Skriv(w)
+}
+
+// vindu is an address that fits in the window of an envelope. One that does not is cut,
+// line by line: a report is not held up by it.
+func vindu(linjer []string) []string {
+	for _, maks := range []int{80, 60, 45, 30} {
+		if (pdf.Tagget{Tittel: "-", Adresse: linjer}).Skriv(io.Discard) == nil {
+			return linjer
+		}
+		var kortet []string
+		for _, l := range linjer {
+			if r := []rune(l); len(r) > maks {
+				l = string(r[:maks])
+			}
+			kortet = append(kortet, l)
+		}
+		linjer = kortet
+	}
+	return linjer
 }
