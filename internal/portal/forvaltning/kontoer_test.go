@@ -255,7 +255,7 @@ func TestKontonokkel(t *testing.T) {
 	sti := kontoHer + "/nokkel"
 	en.Get(t, sti).Er(t, 200, "Legg inn nøkkel", `enctype="multipart/form-data"`)
 	god := kontosertifikat(t, 2048, grunntest.Start.AddDate(-1, 0, 0), grunntest.Start.AddDate(0, 0, 100))
-	vises := []string{"CN=Testby barnevern", "<code>abcdef</code>", "10. juni 2025", "18. september 2026", "Utløper om 100 dager", "2048 biter (RSA)", "SHA-256"}
+	vises := []string{"CN=Testby barnevern", "<code>11259375</code>", "10. juni 2025", "18. september 2026", "Utløper om 100 dager", "2048 biter (RSA)", "SHA-256"}
 	// Looked over, nothing is stored; the same as text and as a file of either form.
 	der, _ := pem.Decode(god)
 	for _, s := range []portaltest.SvarSide{lastOpp(t, en, sti, god, nil), lastOpp(t, en, sti, nil, god), lastOpp(t, en, sti, der.Bytes, []byte(" \r\n"))} {
