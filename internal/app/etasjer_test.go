@@ -47,7 +47,7 @@ var vinduer = map[string]string{
 	"github.com/tink-crypto/tink-go": "internal/keys",
 	"github.com/minio/sio":           "internal/blob",
 	"github.com/wneessen/go-mail":    "internal/mail",
-	"github.com/santhosh-tekuri":     "internal/digisos internal/bekymringsmelding",
+	"github.com/santhosh-tekuri":     "internal/digisos internal/bekymringsmelding scripts/bmskjema",
 
 	"github.com/rabbitmq/amqp091-go": "client",
 	"github.com/go-pdf/fpdf":         "internal/pdf",

@@ -18,9 +18,9 @@ import (
 )
 
 // The schemas are written from the field tables of the contract (§11). They judge as the
-// published ones do, but for two things: a private report must have a child (trap 2), and
-// what is one line is so by every reader, also one whose dot stands for a carriage return
-// or a line separator. scripts/bmskjema compares them.
+// published ones do when those are read as JSON Schema means them, where a dot stands for
+// none of the four line ends, but for one thing: a private report must have a child
+// (trap 2). scripts/bmskjema compares them.
 //
 //go:embed dokumenter/*.json
 var dokumenter embed.FS
