@@ -99,6 +99,16 @@ func TestLesAlleFeil(t *testing.T) {
 	}
 }
 
+// Of a member there is one fault, also when it breaks two rules.
+func TestRensEnFeil(t *testing.T) {
+	t.Parallel()
+	p := lesP(t, V2, privat)
+	p.PrivatMelder.Telefonnummer = strings.Repeat("x", MaksLinje+1)
+	if got := feltene(p.Rens()); !slices.Equal(got, []string{"privatMelder.telefonnummer LENGDE"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // What a person writes is made into what the documents take.
 func TestRens(t *testing.T) {
 	t.Parallel()

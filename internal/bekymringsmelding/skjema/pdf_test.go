@@ -154,6 +154,13 @@ func info() PDFInfo {
 func TestPDF(t *testing.T) {
 	t.Parallel()
 	p, o := lesP(t, V1, privat), lesO(t, V2, offentlig)
+	for spraak, want := range map[string]string{"nb": "nb-NO", "nn": "nn-NO", "": "nb-NO"} { // as a screen reader has it
+		i, ut := info(), new(bytes.Buffer)
+		i.Spraak = spraak
+		if err := p.PDF(ut, i); err != nil || !bytes.Contains(ut.Bytes(), []byte("/Lang("+want+")")) {
+			t.Errorf("%q: %v", spraak, err)
+		}
+	}
 	for _, c := range []struct {
 		spraak string
 		skriv  func(*bytes.Buffer, PDFInfo) error

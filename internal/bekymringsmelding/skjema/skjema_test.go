@@ -91,6 +91,10 @@ func TestDokument(t *testing.T) {
 		`},"privatBarn":[{"personnavn":"Barn Barnesen","antattAlder":"7","adresse":` + adresseJSON + `,"relasjon":"nabo"}],"melding":"Hører gråt.\nHver kveld.","sendingstidspunkt":"2026-06-10T10:00:00","leveringskanal":"Portalen"}`; err != nil || string(b) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, b, want)
 	}
+	p := lesP(t, V1, erstatt(t, privat, "Hører gråt.", "Hører <gråt> & rop."))
+	if b, err := p.Dokument(V1); err != nil || !bytes.Contains(b, []byte(`"Hører <gråt> & rop.\n`)) {
+		t.Errorf("%v %s", err, b)
+	}
 	offentligV := func(melding string) string {
 		return `{"kommunenummer":"4601","kommunenavn":"Bergen","bydelsnummer":"01","bydelsnavn":"Sentrum","offentligMelder":{"personnavn":"Mona Melder","rolle":"Lærer kontakt","telefonnummer":"12345678","epost":"lærer@skole.no",` +
 			`"virksomhet":{"orgnr":"974778866","navn":"Skolen","adresse":` + adresseJSON + `}},"offentligBarn":[{"ufoedt":false,"fnr":"ukjent","personnavn":"Áile Barnesen","adresse":` + adresseJSON + `,"orientert":true}],` +
