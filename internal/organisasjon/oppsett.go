@@ -70,7 +70,7 @@ const maksAdresser = 20
 
 // Validate tells what is wrong first, naming the field as pages do; feil.Ugyldig.
 func (o Oppsett) Validate() error {
-	if !gyldigNavn(o.Navn) {
+	if !GyldigNavn(o.Navn) {
 		return feil.Ny(feil.Ugyldig, "Organisasjonens navn må ha 2–200 tegn: bokstaver, tall, mellomrom inni og vanlige skilletegn")
 	}
 	if err := o.Faktura.Validate(); err != nil {

@@ -104,7 +104,7 @@ func (o Organisasjon) Validate() error {
 	switch {
 	case !erUUID(o.ID):
 		return feil.Ny(feil.Ugyldig, "Organisasjonens id må være en UUID")
-	case !gyldigNavn(o.Navn):
+	case !GyldigNavn(o.Navn):
 		return feil.Ny(feil.Ugyldig, "Organisasjonens navn må ha 2–200 tegn: bokstaver, tall, mellomrom inni og vanlige skilletegn")
 	case !slices.Contains(organisasjonstyper, o.Type):
 		return feil.Ny(feil.Ugyldig, "Ukjent organisasjonstype; bruk en av %s", strings.Join(organisasjonstyper, ", "))
@@ -159,7 +159,9 @@ func erUUID(s string) bool {
 	return err == nil && u.String() == s
 }
 
-func gyldigNavn(s string) bool {
+// GyldigNavn tells whether an organisation can be called s: 2–200 characters, of
+// letters, digits, space within and common punctuation.
+func GyldigNavn(s string) bool {
 	n := utf8.RuneCountInString(s)
 	return n >= 2 && n <= 200 && strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(c rune) bool {
 		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(" ,.!?-:;/\\'()&+*=%§", c)

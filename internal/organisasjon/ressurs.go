@@ -138,7 +138,7 @@ func romUnder(ctx context.Context, tx *store.Tx, forelder string) error {
 }
 
 func sjekkRessursnavn(navn string) error {
-	if !gyldigNavn(navn) {
+	if !GyldigNavn(navn) {
 		return feil.Ny(feil.Ugyldig, "Ressursens navn må ha 2–200 tegn: bokstaver, tall, mellomrom inni og vanlige skilletegn")
 	}
 	return nil

@@ -53,6 +53,18 @@ func (p *Forvaltning) manglendeAvtaler(ctx context.Context, t portal.Tolk, orgID
 	return ut, nil
 }
 
+// nyeAvtaler are the agreements that have come in a new version for what is in use.
+func (p *Forvaltning) nyeAvtaler(ctx context.Context, t portal.Tolk, orgID string, tj []tjeneste) (ut []portal.Lenke, err error) {
+	alle, err := p.Organisasjon.Avtaler(ctx, orgID)
+	for _, a := range alle {
+		iBruk := a.Kode == organisasjon.Hovedavtale || slices.ContainsFunc(tj, func(x tjeneste) bool { return x.IBruk && x.Type == a.RessursType })
+		if iBruk && a.Status == organisasjon.AvtaleFornyes {
+			ut = append(ut, portal.Lenke{Tekst: t("avtale.godtanytt", "avtale", avtalenavn(t, a)), URL: "/forvaltning/" + orgID + "/avtaler/" + a.Kode})
+		}
+	}
+	return ut, err
+}
+
 // avvist is what a form says when a service refuses what it holds: which agreement
 // is missing, with the way to it, or that the fields must be looked at.
 func avvist(t portal.Tolk, orgID string, err error) portal.Lenke {
@@ -99,8 +111,11 @@ func (p *Forvaltning) visAvtaler(w http.ResponseWriter, r *http.Request) error {
 		Data: map[string]any{"Tabell": tab, "Meldinger": m, "Navn": org.Navn}})
 }
 
-func avtaleFelt() []portal.Feltdef {
-	return []portal.Feltdef{{Navn: "navn", Etikett: "avtale.dittnavn", Maks: 200, Bredde: "middels", Auto: "name", Mangler: "avtale.dittnavn.mangler"}}
+func (s avtaleside) felt() []portal.Feltdef {
+	return []portal.Feltdef{
+		{Navn: "navn", Etikett: "avtale.dittnavn", Maks: 200, Bredde: "middels", Auto: "name", Mangler: "avtale.dittnavn.mangler"},
+		{Navn: "fullmakt", Etikett: "avtale.fullmakt.tittel", Slag: "kryss", Valg: []portal.Valg{{Verdi: "ja", Etikett: s.t("avtale.fullmakt", "org", s.org.Navn)}}},
+	}
 }
 
 // avtaleside is what the page of an agreement is made of.
@@ -109,6 +124,8 @@ type avtaleside struct {
 	t    portal.Tolk
 	a    organisasjon.Avtale
 	base string
+	// forst is the hovedavtale, when it must be accepted before this one; else nil.
+	forst *portal.Lenke
 }
 
 func (p *Forvaltning) lesAvtale(r *http.Request) (s avtaleside, err error) {
@@ -125,6 +142,9 @@ func (p *Forvaltning) lesAvtale(r *http.Request) (s avtaleside, err error) {
 		return s, feil.Ny(feil.IkkeFunnet, "Siden finnes ikke")
 	}
 	s.a = alle[i]
+	if hoved := alle[0]; i > 0 && hoved.Status != organisasjon.AvtaleInngatt {
+		s.forst = &portal.Lenke{Tekst: avtalenavn(s.t, hoved), URL: s.base + "/" + hoved.Kode}
+	}
 	return s, nil
 }
 
@@ -139,6 +159,9 @@ func (p *Forvaltning) visAvtale(w http.ResponseWriter, r *http.Request) error {
 	}
 	var m []portal.Melding
 	if felt != nil {
+		if felt.Get("versjon") != s.a.Versjon {
+			felt.Del("fullmakt") // that was for the text that was read
+		}
 		m = append(m, portal.Melding{Farge: "info", Tekst: s.t("skjema.gjenopprettet"), Status: true})
 	} else {
 		felt = url.Values{}
@@ -150,7 +173,7 @@ func (p *Forvaltning) visAvtale(w http.ResponseWriter, r *http.Request) error {
 			felt.Set("navn", jeg[0].Navn)
 		}
 	}
-	return p.visAvtaleMed(w, r, s, http.StatusOK, portal.LesSkjema(s.t, avtaleFelt(), felt, false), m)
+	return p.visAvtaleMed(w, r, s, http.StatusOK, portal.LesSkjema(s.t, s.felt(), felt, false), m)
 }
 
 // avsnitt is a heading or a paragraph of an agreement's text.
@@ -183,7 +206,8 @@ func (p *Forvaltning) visAvtaleMed(w http.ResponseWriter, r *http.Request, s avt
 	}
 	sk.Versjon = s.a.Versjon
 	d := map[string]any{"Tittel": avtalenavn(s.t, s.a), "Org": s.org.Navn, "Avsnitt": tekst, "URL": s.a.URL, "Skjema": sk, "Meldinger": m,
-		"Inngatt": s.a.Status == organisasjon.AvtaleInngatt, "Fornyes": s.a.Status == organisasjon.AvtaleFornyes, "Andre": andre, "Avbryt": s.base}
+		"Inngatt": s.a.Status == organisasjon.AvtaleInngatt, "Fornyes": s.a.Status == organisasjon.AvtaleFornyes, "Andre": andre, "Avbryt": s.base,
+		"Forst": s.forst, "Spraak": p.Spraak(r)}
 	if s.a.Sist != nil {
 		d["Tid"], d["Hvem"] = s.a.Sist.Tidspunkt, s.a.Sist.Navn
 	} else {
@@ -228,10 +252,10 @@ func (p *Forvaltning) godtaAvtale(w http.ResponseWriter, r *http.Request) error 
 	if err := p.GlemSkjema(r); err != nil {
 		return err
 	}
-	felt := portal.Rens(avtaleFelt(), r.PostForm)
-	sk := portal.LesSkjema(s.t, avtaleFelt(), felt, true)
-	if r.PostForm.Get("fullmakt") != "ja" {
-		sk.Feil = append(sk.Feil, portal.Lenke{Tekst: s.t("avtale.fullmakt.mangler"), URL: "#fullmakt"})
+	felt := portal.Rens(s.felt(), r.PostForm)
+	sk := portal.LesSkjema(s.t, s.felt(), felt, true)
+	if felt.Get("fullmakt") != "ja" {
+		sk.FeilPaa("fullmakt", s.t("avtale.fullmakt.mangler"))
 	}
 	if len(sk.Feil) > 0 {
 		return p.visAvtaleMed(w, r, s, http.StatusUnprocessableEntity, sk, nil)
@@ -239,10 +263,12 @@ func (p *Forvaltning) godtaAvtale(w http.ResponseWriter, r *http.Request) error 
 	ctx := r.Context()
 	err = p.DB.Write(ctx, func(tx *store.Tx) error {
 		return p.Organisasjon.Godta(ctx, tx, auth.From(ctx), s.org.ID, organisasjon.Godkjenning{Avtale: s.a.Kode,
-			Versjon: r.PostForm.Get("versjon"), Navn: felt.Get("navn"), Sprak: p.Spraak(r)})
+			Versjon: r.PostForm.Get("versjon"), Navn: felt.Get("navn"), Sprak: r.PostForm.Get("spraak")})
 	})
 	switch {
-	case feil.Er(err, feil.Konflikt):
+	case feil.Er(err, feil.Konflikt): // read again, and tick again
+		felt.Del("fullmakt")
+		sk = portal.LesSkjema(s.t, s.felt(), felt, false)
 		tekst := s.t("avtale.nyversjon")
 		if r.PostForm.Get("versjon") == s.a.Versjon {
 			tekst = s.t("avtale.forst")

@@ -166,15 +166,19 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	gjor := ""
-	if oppsett.Versjon == 0 {
-		gjor = t("oppsett.mangler")
-	} else if oppsett.BorBekreftes(p.Klokke.Now()) {
-		gjor = t("oppsett.stemmer")
-	}
-	utloper, err := p.utlopTabell(r, t, org.ID)
+	gjor, err := p.nyeAvtaler(r.Context(), t, org.ID, tj)
 	if err != nil {
 		return err
+	}
+	sti := "/forvaltning/" + org.ID + "/oppsett"
+	if oppsett.Versjon == 0 {
+		gjor = append(gjor, portal.Lenke{Tekst: t("oppsett.mangler"), URL: sti})
+	} else if oppsett.BorBekreftes(p.Klokke.Now()) {
+		gjor = append(gjor, portal.Lenke{Tekst: t("oppsett.stemmer"), URL: sti})
+	}
+	utloper, err := p.utlopTabell(r, t, org.ID)
+	if err != nil { // the services are shown without
+		portal.Noter(r, err)
 	}
 	ny := ""
 	for _, x := range tj {
@@ -183,7 +187,7 @@ func (p *Forvaltning) visTjenester(w http.ResponseWriter, r *http.Request) error
 		}
 	}
 	return p.visOrg(w, r, http.StatusOK, "tjenester", orgside{Tittel: t("meny.tjenester"), Org: &org, Aktiv: "tjenester",
-		Data: map[string]any{"Tjenester": tj, "Ny": ny, "Gjor": gjor, "Utlop": utloper, "Oppsett": "/forvaltning/" + org.ID + "/oppsett"}})
+		Data: map[string]any{"Tjenester": tj, "Ny": ny, "Gjor": gjor, "Utlop": utloper, "Utlopfeil": err != nil}})
 }
 
 // taIBruk takes a service into use that needs no more than that.

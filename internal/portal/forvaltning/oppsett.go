@@ -25,12 +25,12 @@ func oppsettFelt(t portal.Tolk) []portal.Feltdef {
 	kontakt := func(hvem, navn, epost, mangler, telefon string) []portal.Feltdef {
 		return []portal.Feltdef{
 			{Navn: hvem + "navn", Etikett: navn, Maks: 200, Bredde: "middels", Valgfri: true},
-			{Navn: hvem + "epost", Etikett: epost, Hjelp: "skjema.epost.hjelp", Slag: "langtekst", Inndata: "email", Mangler: mangler, Sjekk: portal.SjekkEpost},
+			{Navn: hvem + "epost", Etikett: epost, Hjelp: "skjema.epost.hjelp", Slag: "langtekst", Inndata: "email", Mangler: mangler, Sjekk: sjekkFaaEpost},
 			{Navn: hvem + "telefon", Etikett: telefon, Inndata: "tel", Bredde: "kort", Valgfri: true, Sjekk: sjekkTelefon},
 		}
 	}
 	felt := []portal.Feltdef{
-		{Navn: "navn", Etikett: "oppsett.navn", Hjelp: "oppsett.navn.hjelp", Maks: 200, Bredde: "middels", Mangler: "oppsett.navn.mangler", Sjekk: sjekkNavn},
+		{Navn: "navn", Etikett: "oppsett.navn", Hjelp: "oppsett.navn.hjelp", Maks: 200, Bredde: "middels", Mangler: "oppsett.navn.mangler", Sjekk: sjekkOrgnavn},
 		{Navn: "faktura", Etikett: "oppsett.faktura", Slag: "valg", Mangler: "oppsett.faktura.mangler", Valg: []portal.Valg{
 			{Verdi: "ehf", Etikett: t("oppsett.faktura.ehf"), Hjelp: t("oppsett.faktura.ehf.hjelp")}, {Verdi: "post", Etikett: t("oppsett.faktura.post"), Hjelp: t("oppsett.faktura.post.hjelp")}}},
 		{Navn: "referanse", Etikett: "oppsett.referanse", Hjelp: "oppsett.referanse.hjelp", Maks: 100, Bredde: "middels", Mangler: "oppsett.referanse.mangler"},
@@ -43,6 +43,23 @@ func oppsettFelt(t portal.Tolk) []portal.Feltdef {
 	return slices.Concat(felt,
 		kontakt("fag", "oppsett.fag.navn", "oppsett.fag.epost", "oppsett.fag.epost.mangler", "oppsett.fag.telefon"),
 		kontakt("teknisk", "oppsett.teknisk.navn", "oppsett.teknisk.epost", "oppsett.teknisk.epost.mangler", "oppsett.teknisk.telefon"))
+}
+
+func sjekkOrgnavn(s string) (string, []any) {
+	if !organisasjon.GyldigNavn(s) {
+		return "oppsett.navn.ugyldig", nil
+	}
+	return "", nil
+}
+
+// maksOppsettAdresser is how many addresses a contact has at most (organisasjon.Oppsett).
+const maksOppsettAdresser = 20
+
+func sjekkFaaEpost(s string) (string, []any) {
+	if len(portal.Adresser(s)) > maksOppsettAdresser {
+		return "oppsett.epost.mange", []any{"maks", maksOppsettAdresser}
+	}
+	return portal.SjekkEpost(s)
 }
 
 // oppsettSomFelt spreads a set-up on the fields.
@@ -180,6 +197,9 @@ func (p *Forvaltning) lagreOppsett(w http.ResponseWriter, r *http.Request) error
 		if naa, err = p.Organisasjon.Oppsett(ctx, org.ID); err != nil {
 			return err
 		}
+		if alleredeGjort(naa, bekreft, naa.BorBekreftes(p.Klokke.Now()), felt, versjon) {
+			return portal.Videre(w, r, r.URL.EscapedPath()+"?lagret=1")
+		}
 		if bekreft {
 			sk = portal.LesSkjema(t, oppsettFelt(t), oppsettSomFelt(naa), false)
 		}
@@ -193,4 +213,15 @@ func (p *Forvaltning) lagreOppsett(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	return portal.Videre(w, r, r.URL.EscapedPath()+"?lagret=1")
+}
+
+// alleredeGjort tells whether what could not be done, since the version is another,
+// is done: the button was pressed twice, or somebody else has confirmed the same.
+func alleredeGjort(naa organisasjon.Oppsett, bekreft, bor bool, felt url.Values, versjon int64) bool {
+	if bekreft {
+		return naa.Versjon == versjon+1 && !bor
+	}
+	ny := somOppsett(felt)
+	ny.Versjon = naa.Versjon
+	return naa.Versjon == versjon+1 && oppsettSomFelt(ny).Encode() == oppsettSomFelt(naa).Encode()
 }
