@@ -21,7 +21,6 @@ import (
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/keys"
-	"knutepunkt/internal/klokke"
 )
 
 const (
@@ -114,7 +113,7 @@ func lesSkjema(v skjema.Versjon, typ skjema.Type, r io.Reader) (Innsending, erro
 		p, err := skjema.LesPrivat(v, r)
 		ut.Bydel.Kommunenummer, ut.Bydel.Bydelsnummer = p.Kommunenummer, p.Bydelsnummer
 		ut.Lag = func(navn string, sendt time.Time, kanal string) Dokument {
-			p.PrivatMelder.Personnavn, p.Sendingstidspunkt, p.Leveringskanal = navn, sendingstid(sendt), kanal
+			p.PrivatMelder.Personnavn, p.Sendingstidspunkt, p.Leveringskanal = navn, skjema.Tidspunkt(sendt), kanal
 			return p
 		}
 		return ut, err
@@ -122,14 +121,11 @@ func lesSkjema(v skjema.Versjon, typ skjema.Type, r io.Reader) (Innsending, erro
 	o, err := skjema.LesOffentlig(v, r)
 	ut.Bydel.Kommunenummer, ut.Bydel.Bydelsnummer = o.Kommunenummer, o.Bydelsnummer
 	ut.Lag = func(navn string, sendt time.Time, kanal string) Dokument {
-		o.OffentligMelder.Personnavn, o.Sendingstidspunkt, o.Leveringskanal = navn, sendingstid(sendt), kanal
+		o.OffentligMelder.Personnavn, o.Sendingstidspunkt, o.Leveringskanal = navn, skjema.Tidspunkt(sendt), kanal
 		return o
 	}
 	return ut, err
 }
-
-// sendingstid is Norwegian local time without zone, to the second (§11).
-func sendingstid(t time.Time) string { return klokke.Oslo(t).Format("2006-01-02T15:04:05") }
 
 // skjemafeil tells which members are wrong, and never what stands in them.
 func skjemafeil(err error) error {
@@ -186,7 +182,7 @@ func (s *Service) Send(ctx context.Context, av auth.Caller, inn Innsending) (ut 
 	}
 	p := b.postadresse()
 	var pdf bytes.Buffer
-	if err := d.PDF(&pdf, skjema.PDFInfo{Referanse: ut.ID, Sendt: ut.Tid, Spraak: spraak, Kommune: b.Kommunenummer, Bydel: b.Navn,
+	if err := d.PDF(&pdf, skjema.PDFInfo{Referanse: ut.ID, Sendt: ut.Tid, Spraak: spraak,
 		Mottaker: linjer(p.Navn, p.Adresselinje1, p.Adresselinje2, p.Adresselinje3, p.Postnummer+" "+p.Poststed)}); err != nil {
 		return ut, fmt.Errorf("writing the PDF of a report: %w", err)
 	}

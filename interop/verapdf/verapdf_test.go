@@ -1,5 +1,5 @@
 // Package verapdf_test has veraPDF, the validator that the PDF Association stands behind,
-// judge the tagged documents of internal/pdf. Maven fetches it; see pom.xml.
+// judge the tagged documents of internal/pdf and the reports made with it. Maven fetches it; see pom.xml.
 package verapdf_test
 
 import (
@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"knutepunkt/internal/bekymringsmelding/skjema"
 	"knutepunkt/internal/pdf"
 )
 
@@ -122,15 +124,23 @@ func TestTagget(t *testing.T) {
 	rart.Topptekst, rart.Sprak = "\u202e🙂\x1b", pdf.Nynorsk
 	rart.Innhold = append(rart.Innhold, pdf.Avsnitt{Tekst: alleTegn()}, pdf.Sporsmal{Sporsmal: alleTegn()[:5000], Svar: "x" + strings.Repeat("\u0301", 50_000)})
 
-	docs := map[string]pdf.Tagget{
-		"kort": melding(), "bare tittel": {Tittel: "Tittel"}, "engelsk": {Tittel: "Title", Sprak: pdf.Engelsk, Innhold: []pdf.Blokk{pdf.Sporsmal{}}},
-		"lang": lang, "overskrifter": overskrifter, "rart": rart,
+	docs := map[string]func(io.Writer) error{
+		"kort": melding().Skriv, "bare tittel": pdf.Tagget{Tittel: "Tittel"}.Skriv, "engelsk": pdf.Tagget{Tittel: "Title", Sprak: pdf.Engelsk, Innhold: []pdf.Blokk{pdf.Sporsmal{}}}.Skriv,
+		"lang": lang.Skriv, "overskrifter": overskrifter.Skriv, "rart": rart.Skriv,
+		"privat melder": func(w io.Writer) error {
+			p := skjema.Privat{PrivatBarn: make([]skjema.PrivatBarn, 3), Melding: "Hører gråt.\n\nHver kveld."}
+			return p.PDF(w, skjema.PDFInfo{Referanse: "17", Spraak: "nn", Mottaker: melding().Adresse})
+		},
+		"offentlig melder": func(w io.Writer) error {
+			o := skjema.Offentlig{OffentligBarn: make([]skjema.OffentligBarn, skjema.MaksBarn), Foresatte: make([]skjema.Foresatt, 2), BehovForTolk: "Áile snakker samisk"}
+			return o.PDF(w, skjema.PDFInfo{Referanse: "17", Sendt: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC), Mottaker: melding().Adresse})
+		},
 	}
 	dir := t.TempDir()
 	var filer []string
-	for navn, d := range docs {
+	for navn, skriv := range docs {
 		var b bytes.Buffer
-		if err := d.Skriv(&b); err != nil {
+		if err := skriv(&b); err != nil {
 			t.Fatal(err)
 		}
 		filer = append(filer, filepath.Join(dir, navn+".pdf"))

@@ -1,198 +1,211 @@
 package skjema
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
-// Bounds of a request.
-const (
-	maksBarn  = 50
-	maksLinje = 1000    // characters of a line
-	maksTekst = 100_000 // characters of a text
-)
-
-var (
-	fnrForm = regexp.MustCompile(`^[0-9]{11}$`)
-	// What the documents demand, so that a form learns of it by its own names.
-	telefonForm = regexp.MustCompile(`^[+]?[0-9]+([- ][0-9]+)*$`)
-	kommuneForm = regexp.MustCompile(`^[0-9]{4}$`)
-	bydelForm   = regexp.MustCompile(`^[0-9]{2}$`)
-	epostForm   = regexp.MustCompile(`^[A-Za-zæøåÆØÅ0-9_-]+(\.[A-Za-zæøåÆØÅ0-9_-]+)*@[A-Za-zæøåÆØÅ0-9-]+(\.[A-Za-zæøåÆØÅ0-9-]+)*\.[A-Za-z]{2,}$`)
-)
-
-// leser cleans the fields of a request and gathers what is wrong with them.
-type leser struct{ u Ugyldig }
-
-func (l *leser) feil(felt, tekst string) { l.u.Feil = append(l.u.Feil, Feltfeil{felt, tekst}) }
-
-// linje makes a field one line: receivers refuse a line break in it.
-func (l *leser) linje(felt string, s *string, krevd bool) {
-	*s = strings.Join(strings.Fields(strings.ToValidUTF8(*s, "")), " ")
-	l.lengde(felt, *s, maksLinje, krevd)
-}
-
-func (l *leser) tekst(felt string, s *string, krevd bool) {
-	*s = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(*s, ""), "\r\n", "\n"))
-	l.lengde(felt, *s, maksTekst, krevd)
-}
-
-func (l *leser) lengde(felt, s string, maks int, krevd bool) {
-	switch {
-	case s == "" && krevd:
-		l.feil(felt, "Feltet må fylles ut")
-	case utf8.RuneCountInString(s) > maks:
-		l.feil(felt, fmt.Sprintf("Feltet kan ha høyst %d tegn", maks))
-	}
-}
-
-func (l *leser) form(felt, s string, re *regexp.Regexp, tekst string) {
-	if s != "" && !re.MatchString(s) {
-		l.feil(felt, tekst)
-	}
-}
-
-func (l *leser) adresse(felt string, a *Adresse) {
-	for navn, s := range map[string]*string{"adresselinje2": &a.Adresselinje2, "adresselinje3": &a.Adresselinje3, "postnummer": &a.Postnummer, "poststed": &a.Poststed} {
-		l.linje(felt+"."+navn, s, false)
-	}
-	l.linje(felt+".adresselinje1", &a.Adresselinje1, true)
-}
-
-func (l *leser) mottak(m *Mottak) {
-	l.linje("kommunenummer", &m.Kommunenummer, true)
-	l.form("kommunenummer", m.Kommunenummer, kommuneForm, "Kommunenummeret må ha 4 siffer")
-	l.linje("kommunenavn", &m.Kommunenavn, true)
-	l.linje("bydelsnummer", &m.Bydelsnummer, true)
-	l.form("bydelsnummer", m.Bydelsnummer, bydelForm, "Bydelsnummeret må ha 2 siffer")
-	l.linje("bydelsnavn", &m.Bydelsnavn, true)
-}
-
-func (l *leser) telefon(felt string, s *string, krevd bool) {
-	l.linje(felt, s, krevd)
-	l.form(felt, *s, telefonForm, "Telefonnummeret kan bare ha siffer, mellomrom, bindestrek og + først")
-}
-
-func (l *leser) antall(felt string, n, maks int) {
-	if n < 1 || n > maks {
-		l.feil(felt, fmt.Sprintf("Oppgi 1 til %d", maks))
-	}
-}
-
-func (l *leser) ferdig() error {
-	if len(l.u.Feil) > 0 {
-		return &l.u
-	}
-	return nil
-}
+// MaksForesporsel bounds a request, in bytes.
+const MaksForesporsel = 1 << 20
 
 // LesPrivat reads a request of the skjema API (§5): the document but for the
 // reporter's name, the time and the channel, which the server adds. *Ugyldig names the
-// members as the request has them.
+// members as the request has them. Members that are not known are passed over; of the
+// reporter's number V1 demands the form, and nothing is kept.
 func LesPrivat(v Versjon, r io.Reader) (p Privat, err error) {
-	var inn struct {
-		Mottak
-		Melder *struct {
-			Fnr           string   `json:"fnr"`
-			Telefonnummer string   `json:"telefonnummer"`
-			Adresse       *Adresse `json:"adresse"`
-		} `json:"melder"`
-		Barn    []PrivatBarn `json:"barn"`
-		Melding string       `json:"melding"`
-	}
-	if err := lesJSON(r, &inn); err != nil {
+	rot, err := lesRot(r)
+	if err != nil {
 		return p, err
 	}
-	var l leser
-	l.mottak(&inn.Mottak)
-	if inn.Melder == nil {
-		l.feil("melder", "Feltet må fylles ut")
-	} else {
-		if v == V1 && !fnrForm.MatchString(inn.Melder.Fnr) {
-			l.feil("melder.fnr", "Fødselsnummeret må ha 11 siffer")
-		}
-		l.telefon("melder.telefonnummer", &inn.Melder.Telefonnummer, false)
-		p.PrivatMelder = PrivatMelder{Telefonnummer: inn.Melder.Telefonnummer}
-		if inn.Melder.Adresse != nil && *inn.Melder.Adresse != (Adresse{}) {
-			l.adresse("melder.adresse", inn.Melder.Adresse)
-			p.PrivatMelder.Adresse = inn.Melder.Adresse
-		}
+	p.Mottak = rot.mottak()
+	melder := rot.objekt("melder", true)
+	if fnr := melder.tekst("fnr"); v == V1 && !fnrForm.MatchString(fnr) {
+		melder.feil("fnr", RegelFnr)
 	}
-	l.antall("barn", len(inn.Barn), maksBarn)
-	for i := range inn.Barn {
-		b, felt := &inn.Barn[i], fmt.Sprintf("barn.%d.", i)
-		l.linje(felt+"personnavn", &b.Personnavn, true)
-		l.linje(felt+"antattAlder", &b.AntattAlder, false)
-		l.linje(felt+"relasjon", &b.Relasjon, false)
-		l.adresse(felt+"adresse", &b.Adresse)
+	p.PrivatMelder.Telefonnummer = melder.tekst("telefonnummer")
+	if adresse := melder.objekt("adresse", false); adresse.m != nil {
+		a := adresse.adresse()
+		p.PrivatMelder.Adresse = &a
 	}
-	l.tekst("melding", &inn.Melding, true)
-	p.Mottak, p.PrivatBarn, p.Melding = inn.Mottak, inn.Barn, inn.Melding
-	return p, l.ferdig()
+	for _, b := range rot.liste("barn", MaksBarn) {
+		p.PrivatBarn = append(p.PrivatBarn, PrivatBarn{
+			Personnavn:  b.tekst("personnavn"),
+			AntattAlder: b.tekst("antattAlder"),
+			Adresse:     b.objekt("adresse", true).adresse(),
+			Relasjon:    b.tekst("relasjon"),
+		})
+	}
+	p.Melding = rot.tekst("melding")
+	return p, rot.ferdig(p.Rens())
 }
 
-// LesOffentlig reads a request of the skjema API, as LesPrivat does. What V1 does not
-// have is left out of it.
-func LesOffentlig(v Versjon, r io.Reader) (o Offentlig, err error) {
-	var inn struct {
-		Mottak
-		Melder               *OffentligMelder `json:"melder"`
-		Barn                 []OffentligBarn  `json:"barn"`
-		Foresatte            []Foresatt       `json:"foresatte"`
-		BehovForTolk         string           `json:"behovForTolk"`
-		Melding              OffentligMelding `json:"melding"`
-		AndreHjelpeinstanser string           `json:"andreHjelpeinstanser"`
-	}
-	if err := lesJSON(r, &inn); err != nil {
+// LesOffentlig reads a request of the skjema API, as LesPrivat does. Nothing that a
+// person wrote is left out of it for V1, which has no member for the views of others:
+// Dokument adds them to the concern.
+func LesOffentlig(_ Versjon, r io.Reader) (o Offentlig, err error) {
+	rot, err := lesRot(r)
+	if err != nil {
 		return o, err
 	}
-	var l leser
-	l.mottak(&inn.Mottak)
-	if m := inn.Melder; m == nil {
-		l.feil("melder", "Feltet må fylles ut")
-	} else {
-		l.linje("melder.rolle", &m.Rolle, true)
-		l.telefon("melder.telefonnummer", &m.Telefonnummer, true)
-		l.linje("melder.epost", &m.Epost, true)
-		if strings.Contains(m.Epost, "+") {
-			l.feil("melder.epost", "E-postadressen kan ikke inneholde tegnet +.")
-		} else {
-			l.form("melder.epost", m.Epost, epostForm, "E-postadressen er ikke gyldig")
+	o.Mottak = rot.mottak()
+	melder := rot.objekt("melder", true)
+	virksomhet := melder.objekt("virksomhet", true)
+	o.OffentligMelder = OffentligMelder{
+		Rolle:         melder.tekst("rolle"),
+		Telefonnummer: melder.tekst("telefonnummer"),
+		Epost:         melder.tekst("epost"),
+		Virksomhet: Virksomhet{
+			Orgnr:   virksomhet.tekst("orgnr"),
+			Navn:    virksomhet.tekst("navn"),
+			Adresse: virksomhet.objekt("adresse", true).adresse(),
+		},
+	}
+	for _, b := range rot.liste("barn", MaksBarn) {
+		barn := OffentligBarn{
+			Ufoedt:         b.jaNei("ufoedt"),
+			Fnr:            b.tekst("fnr"),
+			Personnavn:     b.tekst("personnavn"),
+			Telefonnummer:  b.tekst("telefonnummer"),
+			Adresse:        b.objekt("adresse", true).adresse(),
+			Orientert:      b.jaNei("orientert"),
+			OrientertGrunn: b.tekst("orientertGrunn"),
 		}
-		l.linje("melder.virksomhet.navn", &m.Virksomhet.Navn, true)
-		l.linje("melder.virksomhet.orgnr", &m.Virksomhet.Orgnr, false)
-		l.adresse("melder.virksomhet.adresse", &m.Virksomhet.Adresse)
-		o.OffentligMelder = *m
-		o.OffentligMelder.Personnavn = "" // from the login alone
+		if enLinje(barn.Fnr) == "" { // a document may have it so, a request not
+			b.feil("fnr", RegelKrevd)
+		}
+		o.OffentligBarn = append(o.OffentligBarn, barn)
 	}
-	l.antall("barn", len(inn.Barn), maksBarn)
-	for i := range inn.Barn {
-		b, felt := &inn.Barn[i], fmt.Sprintf("barn.%d.", i)
-		l.linje(felt+"fnr", &b.Fnr, true)
-		l.linje(felt+"personnavn", &b.Personnavn, true)
-		l.linje(felt+"telefonnummer", &b.Telefonnummer, false)
-		l.linje(felt+"orientertGrunn", &b.OrientertGrunn, false)
-		l.adresse(felt+"adresse", &b.Adresse)
+	for _, f := range rot.liste("foresatte", MaksForesatte) {
+		o.Foresatte = append(o.Foresatte, Foresatt{
+			Personnavn:     f.tekst("personnavn"),
+			Telefonnummer:  f.tekst("telefonnummer"),
+			Orientert:      f.jaNei("orientert"),
+			OrientertGrunn: f.tekst("orientertGrunn"),
+		})
 	}
-	l.antall("foresatte", len(inn.Foresatte), 2)
-	for i := range inn.Foresatte {
-		f, felt := &inn.Foresatte[i], fmt.Sprintf("foresatte.%d.", i)
-		l.linje(felt+"personnavn", &f.Personnavn, true)
-		l.linje(felt+"telefonnummer", &f.Telefonnummer, false)
-		l.linje(felt+"orientertGrunn", &f.OrientertGrunn, false)
+	o.BehovForTolk = rot.tekst("behovForTolk")
+	melding := rot.objekt("melding", true)
+	o.Melding = OffentligMelding{
+		Melding:          melding.tekst("melding"),
+		Historie:         melding.tekst("historie"),
+		AndreSynspunkter: melding.tekst("andreSynspunkter"),
 	}
-	l.tekst("behovForTolk", &inn.BehovForTolk, false)
-	l.tekst("melding.melding", &inn.Melding.Melding, true)
-	l.tekst("melding.historie", &inn.Melding.Historie, true)
-	l.tekst("melding.andreSynspunkter", &inn.Melding.AndreSynspunkter, false)
-	l.tekst("andreHjelpeinstanser", &inn.AndreHjelpeinstanser, false)
-	if v == V1 {
-		inn.Melding.AndreSynspunkter = ""
+	o.AndreHjelpeinstanser = rot.tekst("andreHjelpeinstanser")
+	return o, rot.ferdig(o.Rens())
+}
+
+// objekt is an object of a request, and where it stands. One that is missing has no
+// members; what is told of it covers them.
+type objekt struct {
+	u   *Ugyldig
+	sti string // ends with a dot, but for the root
+	m   map[string]any
+}
+
+func lesRot(r io.Reader) (objekt, error) {
+	b, err := io.ReadAll(io.LimitReader(r, MaksForesporsel+1))
+	if err != nil {
+		return objekt{}, fmt.Errorf("skjema: reading a request: %w", err)
 	}
-	o.Mottak, o.OffentligBarn, o.Foresatte = inn.Mottak, inn.Barn, inn.Foresatte
-	o.BehovForTolk, o.Melding, o.AndreHjelpeinstanser = inn.BehovForTolk, inn.Melding, inn.AndreHjelpeinstanser
-	return o, l.ferdig()
+	if len(b) > MaksForesporsel {
+		return objekt{}, ugyldig("", RegelStor)
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		return objekt{}, ugyldig("", RegelJSON)
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return objekt{}, ugyldig("", RegelType)
+	}
+	return objekt{u: &Ugyldig{}, m: m}, nil
+}
+
+func (o objekt) feil(navn string, r Regel) {
+	if felt := o.sti + navn; !o.u.dekker(felt) {
+		o.u.legg(felt, r, 0)
+	}
+}
+
+// verdi is a member of a type; null is as missing. Of the wrong type it is a fault.
+func verdi[T any](o objekt, navn string) (v T, finnes bool) {
+	if o.m[navn] == nil {
+		return v, false
+	}
+	v, ok := o.m[navn].(T)
+	if !ok {
+		o.feil(navn, RegelType)
+	}
+	return v, ok
+}
+
+func (o objekt) tekst(navn string) string {
+	s, _ := verdi[string](o, navn)
+	return s
+}
+
+// jaNei must be there: what nobody has said is not a no.
+func (o objekt) jaNei(navn string) bool {
+	ja, finnes := verdi[bool](o, navn)
+	if !finnes {
+		o.feil(navn, RegelKrevd)
+	}
+	return ja
+}
+
+func (o objekt) objekt(navn string, krevd bool) objekt {
+	m, finnes := verdi[map[string]any](o, navn)
+	if !finnes && krevd {
+		o.feil(navn, RegelKrevd)
+	}
+	return objekt{o.u, o.sti + navn + ".", m}
+}
+
+// liste has at most maks objects.
+func (o objekt) liste(navn string, maks int) (ut []objekt) {
+	alle, _ := verdi[[]any](o, navn)
+	if len(alle) > maks {
+		o.u.legg(o.sti+navn, RegelFlere, maks)
+		return nil
+	}
+	for i, v := range alle {
+		sti := fmt.Sprintf("%s%s.%d", o.sti, navn, i)
+		m, ok := v.(map[string]any)
+		if !ok {
+			o.u.legg(sti, RegelType, 0)
+		}
+		ut = append(ut, objekt{o.u, sti + ".", m})
+	}
+	return ut
+}
+
+func (o objekt) mottak() Mottak {
+	return Mottak{o.tekst("kommunenummer"), o.tekst("kommunenavn"), o.tekst("bydelsnummer"), o.tekst("bydelsnavn")}
+}
+
+func (o objekt) adresse() Adresse {
+	return Adresse{o.tekst("adresselinje1"), o.tekst("adresselinje2"), o.tekst("adresselinje3"), o.tekst("postnummer"), o.tekst("poststed")}
+}
+
+// ferdig adds the faults of the document, by the names of the request, to those of the
+// request itself.
+func (o objekt) ferdig(err error) error {
+	if u, ok := errors.AsType[*Ugyldig](err); ok {
+		for _, f := range u.Feil {
+			forst, rest, _ := strings.Cut(f.Felt, ".")
+			switch forst {
+			case "privatMelder", "offentligMelder":
+				f.Felt = "melder." + rest
+			case "privatBarn", "offentligBarn":
+				f.Felt = strings.TrimSuffix("barn."+rest, ".")
+			}
+			if !o.u.dekker(f.Felt) {
+				o.u.Feil = append(o.u.Feil, f)
+			}
+		}
+	}
+	return o.u.feil()
 }

@@ -9,164 +9,188 @@ import (
 	"knutepunkt/internal/pdf"
 )
 
-// ord are the words of the PDF, in bokmål and nynorsk.
-var ord = map[string][2]string{
-	"tittel.privat":    {"Bekymringsmelding til barnevernet: privat melder", "Bekymringsmelding til barnevernet: privat meldar"},
-	"tittel.offentlig": {"Bekymringsmelding til barnevernet: offentlig melder", "Bekymringsmelding til barnevernet: offentleg meldar"},
-	"om":               {"Om meldingen", "Om meldinga"},
-	"kommune":          {"Kommune", "Kommune"},
-	"bydel":            {"Barneverntjeneste", "Barnevernteneste"},
-	"sendt":            {"Sendt", "Send"},
-	"referanse":        {"Referanse", "Referanse"},
-	"kanal":            {"Sendt gjennom", "Send gjennom"},
-	"melder":           {"Om den som melder", "Om den som melder"},
-	"navn":             {"Navn", "Namn"},
-	"rolle":            {"Stilling eller rolle", "Stilling eller rolle"},
-	"telefon":          {"Telefonnummer", "Telefonnummer"},
-	"epost":            {"E-postadresse", "E-postadresse"},
-	"adresse":          {"Adresse", "Adresse"},
-	"virksomhet":       {"Virksomhet", "Verksemd"},
-	"orgnr":            {"Organisasjonsnummer", "Organisasjonsnummer"},
-	"virkadresse":      {"Virksomhetens adresse", "Adressa til verksemda"},
-	"barn":             {"Barn", "Barn"},
-	"alder":            {"Antatt alder", "Tenkt alder"},
-	"relasjon":         {"Melderens relasjon til barnet", "Relasjonen meldaren har til barnet"},
-	"fnr":              {"Fødselsnummer, fødselsdato eller termin", "Fødselsnummer, fødselsdato eller termin"},
-	"ufoedt":           {"Er barnet ufødt?", "Er barnet ufødt?"},
-	"orientert.barn":   {"Er barnet orientert om meldingen?", "Er barnet orientert om meldinga?"},
-	"orientert":        {"Er den foresatte orientert om meldingen?", "Er den føresette orientert om meldinga?"},
-	"grunn":            {"Hvordan, eller hvorfor ikke?", "Korleis, eller kvifor ikkje?"},
-	"foresatt":         {"Foresatt", "Føresett"},
-	"bekymring":        {"Bekymringen", "Uroa"},
-	"melding":          {"Hva er du bekymret for?", "Kva er du uroa for?"},
-	"historie":         {"Historikk og tidligere tiltak", "Historikk og tidlegare tiltak"},
-	"andre":            {"Synspunkter fra andre rundt barnet", "Synspunkt frå andre rundt barnet"},
-	"tolk":             {"Behov for tolk", "Behov for tolk"},
-	"instanser":        {"Andre hjelpeinstanser", "Andre hjelpeinstansar"},
-	"ja":               {"Ja", "Ja"},
-	"nei":              {"Nei", "Nei"},
-	"ingen":            {"Ikke oppgitt", "Ikkje oppgitt"},
+// Gruppe is a part of a form that is filled in: one child, say.
+type Gruppe struct {
+	Del        Del
+	Overskrift string
+	Svar       []Svar
 }
 
-// brev gathers the questions and answers of a PDF.
-type brev struct {
-	i       int // which language
-	innhold []pdf.Blokk
+// Svar is an answer with its question, as people read them; "Ikke oppgitt" where nothing
+// was. Felt is the member of the document, as Feltfeil has it, for a way back to it.
+type Svar struct{ Felt, Sporsmal, Svar string }
+
+// svar gathers the answers of a document.
+type svar struct {
+	spraak  string
+	grupper []Gruppe
 }
 
-func nyttBrev(o PDFInfo) *brev {
-	b := &brev{}
-	if o.Spraak == "nn" {
-		b.i = 1
+// gruppe begins a part; nr counts children and guardians from 1, and is 0 for what there
+// is one of.
+func (s *svar) gruppe(d Del, nr int) {
+	overskrift := d.Tekst().Paa(s.spraak)
+	if nr > 0 {
+		overskrift = fmt.Sprintf("%s %d", overskrift, nr)
 	}
-	return b
+	s.grupper = append(s.grupper, Gruppe{Del: d, Overskrift: overskrift})
 }
 
-func (b *brev) ord(nokkel string) string { return ord[nokkel][b.i] }
-
-func (b *brev) del(tekst string) {
-	b.innhold = append(b.innhold, pdf.Overskrift{Niva: 2, Tekst: tekst})
-}
-
-func (b *brev) svar(sporsmal, svar string) {
-	if strings.TrimSpace(svar) == "" {
-		svar = b.ord("ingen")
+// til adds an answer to the part that was begun.
+func (s *svar) til(felt string, sporsmal Tekst, verdi string) {
+	if strings.TrimSpace(verdi) == "" {
+		verdi = ikkeOppgitt.Paa(s.spraak)
 	}
-	b.innhold = append(b.innhold, pdf.Sporsmal{Sporsmal: b.ord(sporsmal), Svar: svar})
+	g := &s.grupper[len(s.grupper)-1]
+	g.Svar = append(g.Svar, Svar{felt, sporsmal.Paa(s.spraak), verdi})
 }
 
-func (b *brev) jaNei(sporsmal string, ja bool) {
-	if ja {
-		b.svar(sporsmal, b.ord("ja"))
-	} else {
-		b.svar(sporsmal, b.ord("nei"))
+func (s *svar) tekst(felt, verdi string) { s.til(felt, ledetekst(felt), verdi) }
+
+// iListe is an answer about number i of a part that there are several of.
+func (s *svar) iListe(d Del, i int, felt, verdi string) {
+	s.til(fmt.Sprintf("%s.%d.%s", d, i, felt), ledetekst(string(d)+"."+felt), verdi)
+}
+
+func (s *svar) jaNei(b bool) string {
+	if b {
+		return ja.Paa(s.spraak)
 	}
+	return nei.Paa(s.spraak)
 }
 
-func (b *brev) adresse(sporsmal string, a *Adresse) {
-	var linjer []string
-	if a != nil {
-		for _, l := range []string{a.Adresselinje1, a.Adresselinje2, a.Adresselinje3, strings.TrimSpace(a.Postnummer + " " + a.Poststed)} {
-			if l != "" {
-				linjer = append(linjer, l)
-			}
+func (s *svar) mottak(m Mottak) {
+	s.gruppe(DelMottak, 0)
+	s.tekst("kommunenummer", strings.TrimSpace(m.Kommunenummer+" "+m.Kommunenavn))
+	s.tekst("bydelsnummer", strings.TrimSpace(m.Bydelsnummer+" "+m.Bydelsnavn))
+}
+
+// linjer is an address over some lines.
+func (a *Adresse) linjer() string {
+	if a == nil {
+		return ""
+	}
+	var ut []string
+	for _, l := range []string{a.Adresselinje1, a.Adresselinje2, a.Adresselinje3, a.Postnummer + " " + a.Poststed} {
+		if l = strings.TrimSpace(l); l != "" {
+			ut = append(ut, l)
 		}
 	}
-	b.svar(sporsmal, strings.Join(linjer, "\n"))
+	return strings.Join(ut, "\n")
 }
 
-func (b *brev) om(m Mottak, kanal string, o PDFInfo) {
-	b.del(b.ord("om"))
-	b.svar("kommune", m.Kommunenavn)
-	b.svar("bydel", m.Bydelsnummer+" "+m.Bydelsnavn)
-	b.svar("sendt", klokke.Oslo(o.Sendt).Format("02.01.2006 15:04:05"))
-	b.svar("referanse", o.Referanse)
-	b.svar("kanal", kanal)
-}
-
-func (b *brev) skriv(w io.Writer, tittel string, o PDFInfo) error {
-	sprak := pdf.Bokmal
-	if b.i == 1 {
-		sprak = pdf.Nynorsk
+// Svar are all questions with their answers, in the order of the portal, in "nb", "nn" or
+// "en": what is shown before the report is sent, and in the PDF.
+func (p Privat) Svar(spraak string) []Gruppe {
+	s := &svar{spraak: spraak}
+	s.mottak(p.Mottak)
+	s.gruppe(DelMelder, 0)
+	s.tekst("privatMelder.personnavn", p.PrivatMelder.Personnavn)
+	s.tekst("privatMelder.telefonnummer", p.PrivatMelder.Telefonnummer)
+	s.tekst("privatMelder.adresse", p.PrivatMelder.Adresse.linjer())
+	for i, b := range p.PrivatBarn {
+		s.gruppe(DelPrivatBarn, i+1)
+		s.iListe(DelPrivatBarn, i, "personnavn", b.Personnavn)
+		s.iListe(DelPrivatBarn, i, "antattAlder", b.AntattAlder)
+		s.iListe(DelPrivatBarn, i, "adresse", b.Adresse.linjer())
+		s.iListe(DelPrivatBarn, i, "relasjon", b.Relasjon)
 	}
-	return pdf.Tagget{Tittel: b.ord(tittel), Sprak: sprak, Laget: o.Sendt, Adresse: o.Mottaker, Topptekst: o.Referanse, Innhold: b.innhold}.Skriv(w)
+	s.gruppe(DelMelding, 0)
+	s.tekst("melding", p.Melding)
+	return s.grupper
 }
 
-// PDF writes the document for people: every answer with its question (§15).
-func (p Privat) PDF(w io.Writer, o PDFInfo) error {
-	b := nyttBrev(o)
-	b.om(p.Mottak, p.Leveringskanal, o)
-	b.del(b.ord("melder"))
-	b.svar("navn", p.PrivatMelder.Personnavn)
-	b.svar("telefon", p.PrivatMelder.Telefonnummer)
-	b.adresse("adresse", p.PrivatMelder.Adresse)
-	for i, barn := range p.PrivatBarn {
-		b.del(fmt.Sprintf("%s %d", b.ord("barn"), i+1))
-		b.svar("navn", barn.Personnavn)
-		b.svar("alder", barn.AntattAlder)
-		b.adresse("adresse", &barn.Adresse)
-		b.svar("relasjon", barn.Relasjon)
-	}
-	b.del(b.ord("bekymring"))
-	b.svar("melding", p.Melding)
-	return b.skriv(w, "tittel.privat", o)
-}
-
-// PDF writes the document for people: every answer with its question (§15).
-func (o Offentlig) PDF(w io.Writer, i PDFInfo) error {
-	b := nyttBrev(i)
-	b.om(o.Mottak, o.Leveringskanal, i)
+// Svar are all questions with their answers, as those of Privat.
+func (o Offentlig) Svar(spraak string) []Gruppe {
+	s := &svar{spraak: spraak}
+	s.mottak(o.Mottak)
+	s.gruppe(DelMelder, 0)
 	m := o.OffentligMelder
-	b.del(b.ord("melder"))
-	b.svar("navn", m.Personnavn)
-	b.svar("rolle", m.Rolle)
-	b.svar("telefon", m.Telefonnummer)
-	b.svar("epost", m.Epost)
-	b.svar("orgnr", m.Virksomhet.Orgnr)
-	b.svar("virksomhet", m.Virksomhet.Navn)
-	b.adresse("virkadresse", &m.Virksomhet.Adresse)
-	for n, barn := range o.OffentligBarn {
-		b.del(fmt.Sprintf("%s %d", b.ord("barn"), n+1))
-		b.jaNei("ufoedt", barn.Ufoedt)
-		b.svar("fnr", barn.Fnr)
-		b.svar("navn", barn.Personnavn)
-		b.svar("telefon", barn.Telefonnummer)
-		b.adresse("adresse", &barn.Adresse)
-		b.jaNei("orientert.barn", barn.Orientert)
-		b.svar("grunn", barn.OrientertGrunn)
+	s.tekst("offentligMelder.personnavn", m.Personnavn)
+	s.tekst("offentligMelder.rolle", m.Rolle)
+	s.tekst("offentligMelder.telefonnummer", m.Telefonnummer)
+	s.tekst("offentligMelder.epost", m.Epost)
+	s.tekst("offentligMelder.virksomhet.orgnr", m.Virksomhet.Orgnr)
+	s.tekst("offentligMelder.virksomhet.navn", m.Virksomhet.Navn)
+	s.tekst("offentligMelder.virksomhet.adresse", m.Virksomhet.Adresse.linjer())
+	for i, b := range o.OffentligBarn {
+		s.gruppe(DelOffentligBarn, i+1)
+		s.iListe(DelOffentligBarn, i, "ufoedt", s.jaNei(b.Ufoedt))
+		s.iListe(DelOffentligBarn, i, "fnr", b.Fnr)
+		s.iListe(DelOffentligBarn, i, "personnavn", b.Personnavn)
+		s.iListe(DelOffentligBarn, i, "telefonnummer", b.Telefonnummer)
+		s.iListe(DelOffentligBarn, i, "adresse", b.Adresse.linjer())
+		s.iListe(DelOffentligBarn, i, "orientert", s.jaNei(b.Orientert))
+		s.iListe(DelOffentligBarn, i, "orientertGrunn", b.OrientertGrunn)
 	}
-	for n, f := range o.Foresatte {
-		b.del(fmt.Sprintf("%s %d", b.ord("foresatt"), n+1))
-		b.svar("navn", f.Personnavn)
-		b.svar("telefon", f.Telefonnummer)
-		b.jaNei("orientert", f.Orientert)
-		b.svar("grunn", f.OrientertGrunn)
+	for i, f := range o.Foresatte {
+		s.gruppe(DelForesatte, i+1)
+		s.iListe(DelForesatte, i, "personnavn", f.Personnavn)
+		s.iListe(DelForesatte, i, "telefonnummer", f.Telefonnummer)
+		s.iListe(DelForesatte, i, "orientert", s.jaNei(f.Orientert))
+		s.iListe(DelForesatte, i, "orientertGrunn", f.OrientertGrunn)
 	}
-	b.del(b.ord("bekymring"))
-	b.svar("tolk", o.BehovForTolk)
-	b.svar("melding", o.Melding.Melding)
-	b.svar("historie", o.Melding.Historie)
-	b.svar("andre", o.Melding.AndreSynspunkter)
-	b.svar("instanser", o.AndreHjelpeinstanser)
-	return b.skriv(w, "tittel.offentlig", i)
+	s.gruppe(DelMelding, 0)
+	s.tekst("behovForTolk", o.BehovForTolk)
+	s.tekst("melding.melding", o.Melding.Melding)
+	s.tekst("melding.historie", o.Melding.Historie)
+	s.tekst("melding.andreSynspunkter", o.Melding.AndreSynspunkter)
+	s.tekst("andreHjelpeinstanser", o.AndreHjelpeinstanser)
+	return s.grupper
+}
+
+// PDF writes the document for people: every answer with its question (§15). Its errors are
+// those of w and of pdf.Tagget.
+func (p Privat) PDF(w io.Writer, o PDFInfo) error {
+	return o.skriv(w, tittelPrivat, p.Svar(o.spraak()), p.Leveringskanal)
+}
+
+// PDF writes the document for people, as that of Privat.
+func (o Offentlig) PDF(w io.Writer, i PDFInfo) error {
+	return i.skriv(w, tittelOffentlig, o.Svar(i.spraak()), o.Leveringskanal)
+}
+
+// spraak is one that the receiver reads: the reporter may have chosen English.
+func (o PDFInfo) spraak() string {
+	if o.Spraak == "nn" {
+		return "nn"
+	}
+	return "nb"
+}
+
+func (o PDFInfo) skriv(w io.Writer, tittel Tekst, grupper []Gruppe, leveringskanal string) error {
+	s := svar{o.spraak(), grupper[:1:1]} // the first is about the report itself
+	s.til("", sendt, klokke.Oslo(o.Sendt).Format("02.01.2006 15:04:05"))
+	s.til("", referanse, o.Referanse)
+	s.til("", kanal, leveringskanal)
+	d := pdf.Tagget{Tittel: tittel.Paa(s.spraak), Sprak: pdf.Bokmal, Laget: o.Sendt, Adresse: vindu(o.Mottaker), Topptekst: o.Referanse}
+	if s.spraak == "nn" {
+		d.Sprak = pdf.Nynorsk
+	}
+	for _, g := range grupper {
+		d.Innhold = append(d.Innhold, pdf.Overskrift{Niva: 2, Tekst: g.Overskrift})
+		for _, v := range g.Svar {
+			d.Innhold = append(d.Innhold, pdf.Sporsmal{Sporsmal: v.Sporsmal, Svar: v.Svar})
+		}
+	}
+	return d.Skriv(w)
+}
+
+// vindu is an address that fits in the window of an envelope. One that does not is cut,
+// line by line: a report is not held up by it.
+func vindu(linjer []string) []string {
+	for _, maks := range []int{80, 60, 45, 30} {
+		if (pdf.Tagget{Tittel: "-", Adresse: linjer}).Skriv(io.Discard) == nil {
+			return linjer
+		}
+		var kortet []string
+		for _, l := range linjer {
+			if r := []rune(l); len(r) > maks {
+				l = string(r[:maks])
+			}
+			kortet = append(kortet, l)
+		}
+		linjer = kortet
+	}
+	return linjer
 }
