@@ -137,7 +137,13 @@ func skjemafeil(err error) error {
 	return err
 }
 
-// navnet is the reporter's name from the login (§5).
+// Meldernavn is the reporter's name from the login (§5), as the document has it; kjent is
+// false when it says instead that no register gave one.
+func (s *Service) Meldernavn(ctx context.Context, fnr string) (navn string, kjent bool) {
+	navn = s.navnet(ctx, fnr)
+	return navn, navn != ukjentNavn
+}
+
 func (s *Service) navnet(ctx context.Context, fnr string) string {
 	if s.Navn == nil || fnr == "" {
 		return ukjentNavn

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,6 +47,9 @@ type Del struct {
 	// Innhold holds maler/*.html, and tekster/LANGUAGE/*.json for each language.
 	Innhold fs.FS
 	Kort    []Kort
+	// Utkasttid is how long drafts of some forms wait, where that is shorter than
+	// Utkasttid of the base.
+	Utkasttid map[string]time.Duration
 }
 
 // Kort is a way in from the start page. The texts are keys.
@@ -101,6 +105,7 @@ type Portal struct {
 	maler   map[string]map[string]*mal // by language and name
 	statisk *statisk
 	kort    []Kort
+	liv     map[string]time.Duration // of drafts, by form
 	oidc    *innlogger
 	vern    *http.CrossOriginProtection
 }
@@ -118,7 +123,7 @@ func New(d Deps, cfg Config, deler ...Del) (*Portal, error) {
 	if cfg.OIDC.Secret != "" && cfg.OIDC.Nokkel != nil {
 		return nil, errors.New("portal: the client proves itself by a secret or by a key, not by both")
 	}
-	p := &Portal{Deps: d, cfg: cfg, ur: cfg.Sesjonsklokke, sikker: base.Scheme == "https", vern: http.NewCrossOriginProtection()}
+	p := &Portal{Deps: d, cfg: cfg, ur: cfg.Sesjonsklokke, sikker: base.Scheme == "https", vern: http.NewCrossOriginProtection(), liv: map[string]time.Duration{}}
 	if p.ur == nil {
 		p.ur = d.Klokke
 	}
@@ -129,6 +134,7 @@ func New(d Deps, cfg Config, deler ...Del) (*Portal, error) {
 	for _, del := range deler {
 		innhold = append(innhold, del.Innhold)
 		p.kort = append(p.kort, del.Kort...)
+		maps.Copy(p.liv, del.Utkasttid)
 	}
 	if p.tekster, err = lesTekster(innhold...); err != nil {
 		return nil, err

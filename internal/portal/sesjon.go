@@ -301,7 +301,12 @@ func (p *Portal) fei(ctx context.Context) error {
 			store.Micros(ur.Add(-Ledig-gjemmetid)), store.Micros(ur.Add(-Absolutt-gjemmetid))); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE endret < $1`, store.Micros(p.Klokke.Now().Add(-Utkasttid)))
+		for skjema, liv := range p.liv {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE skjema = $1 AND endret <= $2`, skjema, store.Micros(p.Klokke.Now().Add(-liv))); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE endret <= $1`, store.Micros(p.Klokke.Now().Add(-Utkasttid)))
 		return err
 	})
 	if err != nil {

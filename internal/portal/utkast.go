@@ -12,7 +12,7 @@ import (
 )
 
 // Utkasttid is how long a form that is filled in step by step waits to be gone
-// on with.
+// on with, unless its portal gives it a shorter time (Del.Utkasttid).
 const Utkasttid = 14 * 24 * time.Hour
 
 // Utkast is such a form so far. It is its person's own.
@@ -26,7 +26,15 @@ func (p *Portal) utkastSted(fnr, skjema, gjelder string) string {
 	return "portal.utkast:" + p.personNokkel(fnr) + ":" + skjema + ":" + gjelder
 }
 
-// Utkast finds a draft; ok is false when there is none.
+// utkasttid is how long drafts of a form wait.
+func (p *Portal) utkasttid(skjema string) time.Duration {
+	if liv, kort := p.liv[skjema]; kort {
+		return liv
+	}
+	return Utkasttid
+}
+
+// Utkast finds a draft; ok is false when there is none, or its time is over.
 func (p *Portal) Utkast(ctx context.Context, fnr, skjema, gjelder string) (u Utkast, ok bool, err error) {
 	u.Felt = url.Values{}
 	var innhold []byte
@@ -37,6 +45,9 @@ func (p *Portal) Utkast(ctx context.Context, fnr, skjema, gjelder string) (u Utk
 		return u, false, nil
 	} else if err != nil {
 		return u, false, fmt.Errorf("reading a draft: %w", err)
+	}
+	if !p.Klokke.Now().Before(store.Time(endret).Add(p.utkasttid(skjema))) { // not swept yet
+		return u, false, nil
 	}
 	if err := p.apne(p.utkastSted(fnr, skjema, gjelder), innhold, &u); err != nil {
 		return u, false, fmt.Errorf("a draft: %w", err)
@@ -72,6 +83,42 @@ func (p *Portal) SlettUtkast(ctx context.Context, fnr, skjema, gjelder string) e
 	})
 	if err != nil {
 		return fmt.Errorf("deleting a draft: %w", err)
+	}
+	return nil
+}
+
+// FraUtkast is what a draft has become: a draft of another kind, about something else.
+type FraUtkast struct {
+	Skjema, Gjelder string
+	Utkast          Utkast
+}
+
+// FullforUtkast deletes a draft and stores what has become of it, both or neither. What
+// is there already stays as it is: whoever comes first has written it.
+func (p *Portal) FullforUtkast(ctx context.Context, fnr, skjema, gjelder string, nye ...FraUtkast) error {
+	var innhold [][]byte
+	for _, n := range nye {
+		b, err := p.forsegl(p.utkastSted(fnr, n.Skjema, n.Gjelder), n.Utkast)
+		if err != nil {
+			return err
+		}
+		innhold = append(innhold, b)
+	}
+	person := p.personNokkel(fnr)
+	err := p.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM portal_utkast WHERE person = $1 AND skjema = $2 AND gjelder = $3`, person, skjema, gjelder); err != nil {
+			return err
+		}
+		for i, n := range nye {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO portal_utkast (person, skjema, gjelder, innhold, endret) VALUES ($1,$2,$3,$4,$5)
+				ON CONFLICT (person, skjema, gjelder) DO NOTHING`, person, n.Skjema, n.Gjelder, innhold[i], store.Micros(p.Klokke.Now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("finishing a draft: %w", err)
 	}
 	return nil
 }
