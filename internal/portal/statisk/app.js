@@ -10,6 +10,22 @@ for (const knapp of document.querySelectorAll("[data-kopier]")) {
   });
 }
 
+// The way out leaves nothing behind it in the history; Esc three times goes it too.
+const ut = document.querySelector("[data-forlat]");
+if (ut) {
+  let esc = [];
+  const forlat = (e) => {
+    e.preventDefault();
+    document.body.hidden = true;
+    location.replace(ut.href);
+  };
+  ut.addEventListener("click", forlat);
+  document.addEventListener("keydown", (e) => {
+    esc = e.key === "Escape" ? [...esc, Date.now()].slice(-3) : [];
+    if (esc.length === 3 && esc[2] - esc[0] < 2000) forlat(e);
+  });
+}
+
 // Before a login runs out, ask whether to go on.
 const dialog = document.getElementById("utlogging");
 if (dialog) {
