@@ -51,8 +51,9 @@ func (v *veiviser) visSeOver(w http.ResponseWriter, r *http.Request, status int,
 }
 
 // kvitteringen is the receipt of a form that has been sent; ok is false when there is none.
-func (b *Bekymring) kvitteringen(r *http.Request, nokkel string) (portal.Utkast, bool, error) {
-	return b.Utkast(r.Context(), auth.From(r.Context()).Fnr, utkastKvittering, nokkel)
+func (b *Bekymring) kvitteringen(r *http.Request, s skjemaet, nokkel string) (portal.Utkast, bool, error) {
+	k, ok, err := b.Utkast(r.Context(), auth.From(r.Context()).Fnr, utkastKvittering, nokkel)
+	return k, ok && k.Felt.Get("skjema") == s.sti, err
 }
 
 // fullfor sends the report. Once it is sent the draft is gone, and to send it again shows
@@ -63,7 +64,7 @@ func (v *veiviser) fullfor(w http.ResponseWriter, r *http.Request) error {
 	if err := v.b.GlemSkjema(r); err != nil {
 		return err
 	}
-	if _, sendt, err := v.b.kvitteringen(r, nokkel); err != nil {
+	if _, sendt, err := v.b.kvitteringen(r, v.s, nokkel); err != nil {
 		return err
 	} else if sendt {
 		return portal.Videre(w, r, kvittering)
@@ -86,7 +87,7 @@ func (v *veiviser) fullfor(w http.ResponseWriter, r *http.Request) error {
 	// The answers are part of the key: what is changed after a try whose outcome nobody
 	// knows is another report, and is not taken for the first.
 	_, err, _ := v.b.sender.Do(v.fnr+":"+v.avtrykk(), func() (any, error) {
-		if _, sendt, err := v.b.kvitteringen(r, nokkel); err != nil || sendt {
+		if _, sendt, err := v.b.kvitteringen(r, v.s, nokkel); err != nil || sendt {
 			return nil, err
 		}
 		return nil, v.send(r, nokkel)
@@ -111,7 +112,7 @@ func (v *veiviser) send(r *http.Request, nokkel string) error {
 	if err != nil {
 		return err
 	}
-	kv := portal.Utkast{Felt: url.Values{"id": {sendt.ID}, "sendt": {sendt.Tid.UTC().Format(time.RFC3339)}, "kommune": {v.mottaker.Kommunenummer},
+	kv := portal.Utkast{Felt: url.Values{"skjema": {v.s.sti}, "id": {sendt.ID}, "sendt": {sendt.Tid.UTC().Format(time.RFC3339)}, "kommune": {v.mottaker.Kommunenummer},
 		"bydel": {v.mottaker.Bydelsnummer}, "til": {v.mottaker.navn(v.t)}, "navn": {v.mottaker.Kommune}, "telefon": {v.mottaker.Telefon}}}
 	pdf := portal.Utkast{Felt: url.Values{"pdf": {base64.StdEncoding.EncodeToString(sendt.PDF)}}}
 	return v.b.FullforUtkast(ctx, v.fnr, utkastMelding, v.s.sti,
@@ -143,7 +144,7 @@ const svarfrist = 21
 
 // visKvittering shows the receipt to whoever sent the report, for Levetid.
 func (b *Bekymring) visKvittering(w http.ResponseWriter, r *http.Request, s skjemaet) error {
-	k, finnes, err := b.kvitteringen(r, r.PathValue("id"))
+	k, finnes, err := b.kvitteringen(r, s, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -182,8 +183,8 @@ func (b *Bekymring) visKvittering(w http.ResponseWriter, r *http.Request, s skje
 
 // pdf gives what was sent to whoever sent it, for Levetid: the same bytes as the receiver
 // has.
-func (b *Bekymring) pdf(w http.ResponseWriter, r *http.Request, _ skjemaet) error {
-	k, finnes, err := b.kvitteringen(r, r.PathValue("id"))
+func (b *Bekymring) pdf(w http.ResponseWriter, r *http.Request, s skjemaet) error {
+	k, finnes, err := b.kvitteringen(r, s, r.PathValue("id"))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/dokumentlager"
 	"knutepunkt/internal/feil"
@@ -26,6 +27,7 @@ import (
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/bekymring"
 	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/portal/utvikler"
 	"knutepunkt/internal/sandbox/utsteder"
@@ -57,6 +59,7 @@ type Hus struct {
 	Dig    *digisos.Service
 	Inn    *svarinn.Service
 	Utlop  *utlop.Service
+	Bek    *bekymringsmelding.Service
 	Dok    *dokumentlager.Service
 	Lev    *levering.Service
 	Rev    *audit.Service
@@ -90,7 +93,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		e(&oidc, &klient)
 	}
 	g := grunntest.Ny(t, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
-		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), utlop.Migrations(), portal.Migrations())
+		levering.Migrations(), fiksio.Migrations(), svarinn.Migrations(), digisos.Migrations(), bekymringsmelding.Migrations(), utlop.Migrations(), portal.Migrations())
 	h := &Hus{Grunn: g, Base: base, Logg: &logg{}, vist: &opptak{sider: map[string]string{}}}
 	oidc.Klient = &http.Client{Transport: Rett{H: h}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -114,9 +117,13 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	Must(t, err)
 	h.Utlop.Registrer(h.Fio.Sertifikatutlop)
 	h.Utlop.Registrer(h.Inn.Sertifikatutlop)
+	h.Bek, err = bekymringsmelding.New(bekymringsmelding.Deps{DB: g.DB, Ring: g.Ring, Blobs: g.Blobs, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org,
+		Levering: lev, FiksIO: h.Fio, Audit: rev, Mail: g.Mail, Navn: folkeregister, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		bekymringsmelding.Config{BaseURL: base})
+	Must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	h.P, err = portal.New(portal.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs},
-		portal.Config{BaseURL: base, Testmiljo: true, OIDC: oidc}, forvaltning.Del(), utvikler.Del())
+		portal.Config{BaseURL: base, Testmiljo: true, OIDC: oidc}, forvaltning.Del(), utvikler.Del(), bekymring.Del())
 	Must(t, err)
 	u, err := utsteder.New(utsteder.Config{BaseURL: base, Klokke: g.Klokke,
 		Klienter: []utsteder.Klient{klient},
@@ -131,6 +138,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn, Utlop: h.Utlop,
 		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, utvikler.New(h.P, sandkasse{h}).Routes()...)
+	ruter = append(ruter, bekymring.New(h.P, bekymring.Deps{Melding: h.Bek, Organisasjon: h.Org}, bekymring.Config{}).Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
 		h.P.Rute("GET /prove/403", aapen, feilende(feil.IngenTilgang)), h.P.Rute("GET /prove/429", aapen, feilende(feil.ForMange)))
 	Must(t, auth.Guard(h.router, h.P, h.Org, ruter))
