@@ -2,11 +2,18 @@ package bekymring_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
+	"knutepunkt/asice"
+	"knutepunkt/cms"
+	"knutepunkt/internal/bekymringsmelding/skjema"
+	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/portal/portaltest"
 )
 
@@ -33,4 +40,64 @@ func lekker(t *testing.T, h *portaltest.Hus, naar string, ord [][]byte) {
 	if n < 10_000 {
 		t.Errorf("%d bytes were searched", n)
 	}
+}
+
+// dokumentet is what the receiver finds in a report, which keeps its schema.
+func dokumentet(t testing.TB, h *portaltest.Hus, id string) (typ skjema.Type, v skjema.Versjon, d []byte) {
+	t.Helper()
+	var b string
+	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT type, versjon, asice_blob FROM bekymring_melding WHERE id = $1`, id).Scan(&typ, &v, &b))
+	r, err := h.Blobs.Open(t.Context(), b, 0)
+	portaltest.Must(t, err)
+	defer r.Close()
+	key, cert := grunntest.Plattformnokkel(t)
+	klar, err := cms.NewReader(r, cms.Key{Private: key, Certificate: cert})
+	portaltest.Must(t, err)
+	_, err = asice.Read(klar, asice.Options{}, func(navn string, r io.Reader) (err error) {
+		if navn == "bekymringsmelding.json" {
+			d, err = io.ReadAll(r)
+		}
+		return err
+	})
+	portaltest.Must(t, err)
+	if err := skjema.ValiderDokument(v, typ, d); err != nil {
+		t.Errorf("a document that its schema refuses: %v", err)
+	}
+	return typ, v, d
+}
+
+var referanseRE = regexp.MustCompile(`<code>([0-9a-f-]{36})</code>`)
+
+// referanse is the one that a receipt shows.
+func referanse(t testing.TB, s portaltest.SvarSide) string {
+	t.Helper()
+	m := referanseRE.FindStringSubmatch(s.HTML)
+	if m == nil {
+		t.Fatalf("no reference on the page:\n%s", s.HTML)
+	}
+	return m[1]
+}
+
+// sendt sends what is looked over and opens what the receiver gets.
+func sendt(t testing.TB, h *portaltest.Hus, n *portaltest.Nettleser, sti string) (d map[string]any) {
+	t.Helper()
+	s := n.Get(t, "/"+sti+"/steg/se-over").Er(t, 200)
+	k := n.Get(t, send(t, n, sti, s).Er(t, 303).Header.Get("Location")).Er(t, 200)
+	_, _, b := dokumentet(t, h, referanse(t, k))
+	portaltest.Must(t, json.Unmarshal(b, &d))
+	return d
+}
+
+// i is what stands at a place of a document: names and numbers.
+func i(t testing.TB, d any, sti ...any) any {
+	t.Helper()
+	for _, s := range sti {
+		switch s := s.(type) {
+		case string:
+			d = d.(map[string]any)[s]
+		case int:
+			d = d.([]any)[s]
+		}
+	}
+	return d
 }

@@ -31,7 +31,7 @@ var offentligSvar = []svar{
 }
 
 // begynn chooses a receiver, logs in and begins.
-func begynn(t *testing.T, h *portaltest.Hus, sti, bydel string) *portaltest.Nettleser {
+func begynn(t testing.TB, h *portaltest.Hus, sti, bydel string) *portaltest.Nettleser {
 	t.Helper()
 	n := h.Som(t, portaltest.Admin)
 	n.Post(t, "/"+sti+"/til/9901/"+bydel).Til(t, "/"+sti+"/steg/om-deg")
@@ -39,7 +39,7 @@ func begynn(t *testing.T, h *portaltest.Hus, sti, bydel string) *portaltest.Nett
 }
 
 // fyll answers the steps, and gives the review.
-func fyll(t *testing.T, n *portaltest.Nettleser, sti string, alle []svar) portaltest.SvarSide {
+func fyll(t testing.TB, n *portaltest.Nettleser, sti string, alle []svar) portaltest.SvarSide {
 	t.Helper()
 	for i, s := range alle {
 		neste := "se-over"
@@ -52,7 +52,7 @@ func fyll(t *testing.T, n *portaltest.Nettleser, sti string, alle []svar) portal
 }
 
 // send presses the last button of a review.
-func send(t *testing.T, n *portaltest.Nettleser, sti string, s portaltest.SvarSide) portaltest.SvarSide {
+func send(t testing.TB, n *portaltest.Nettleser, sti string, s portaltest.SvarSide) portaltest.SvarSide {
 	t.Helper()
 	return n.Post(t, "/"+sti+"/steg/se-over", "nokkel", s.Skjult(t, "nokkel"), "avtrykk", s.Skjult(t, "avtrykk"))
 }
@@ -139,8 +139,23 @@ func TestOffentlig(t *testing.T) {
 		if got := strings.Contains(n.Get(t, "/offentlig/steg/bekymringen").HTML, `name="synspunkter"`); got != harSynspunkter {
 			t.Errorf("%s: the views of others are asked for: %t", bydel, got)
 		}
-		send(t, n, "offentlig", s)
+		d := sendt(t, h, n, "offentlig")
 		n.Get(t, "/offentlig/kvittering/"+s.Skjult(t, "nokkel")).Er(t, 200, "innen 21 dager")
+		if _, har := i(t, d, "melding").(map[string]any)["andreSynspunkter"]; har != harSynspunkter {
+			t.Errorf("%s: the views of others are in the document: %t", bydel, har)
+		}
+		for _, x := range []struct {
+			sti  []any
+			want any
+		}{
+			{[]any{"offentligMelder", "personnavn"}, "Berit Administrator"}, {[]any{"bydelsnummer"}, bydel}, {[]any{"kommunenavn"}, "Testby kommune"},
+			{[]any{"offentligBarn", 0, "orientertGrunn"}, "For lite barn"}, {[]any{"offentligBarn", 0, "adresse", "adresselinje1"}, "Ukjent"},
+			{[]any{"offentligBarn", 0, "telefonnummer"}, nil}, {[]any{"foresatte", 0, "personnavn"}, "Far Barn"}, {[]any{"foresatte", 0, "orientert"}, true},
+		} {
+			if got := i(t, d, x.sti...); got != x.want {
+				t.Errorf("%v is %v, want %v", x.sti, got, x.want)
+			}
+		}
 	}
 }
 
