@@ -2,6 +2,7 @@ package bekymring
 
 import (
 	"errors"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,28 +37,47 @@ func adresse(v url.Values, for_ string) skjema.Adresse {
 	return skjema.Adresse{Adresselinje1: v.Get(for_ + "adresse"), Postnummer: v.Get(for_ + "postnr"), Poststed: v.Get(for_ + "poststed")}
 }
 
-// kjentAdresse says of an address that it is not known, where none is written.
-func kjentAdresse(v url.Values, for_ string) skjema.Adresse {
-	a := adresse(v, for_)
-	a.Adresselinje1 = eller(a.Adresselinje1, ukjent)
-	return a
+// utfylt are the answers with what stands for those that are not known, as the document
+// has them and the review shows them.
+func utfylt(typ skjema.Type, v url.Values) url.Values {
+	ut := maps.Clone(v)
+	ellers := func(felt, verdi string) { ut.Set(felt, eller(v.Get(felt), verdi)) }
+	barn := privatSteg[1] // of both forms
+	for nr := 1; nr <= barn.antall(v); nr++ {
+		f := barn.prefiks(nr)
+		ellers(f+"adresse", ukjent)
+		if v.Get(f+"ufoedt") == kryss {
+			ellers(f+"navn", ufoedt)
+			ellers(f+"grunn", ikkeFoedt)
+			ut.Set(f+"orientert", "nei")
+		}
+	}
+	if typ == skjema.TypeOffentlig && v.Get("forelder-ukjent") == kryss {
+		ut.Set("forelder-antall", "1")
+		ut.Set("forelder1-navn", ukjent)
+		ut.Set("forelder1-orientert", "nei")
+		ut.Set("forelder1-grunn", ukjentGrunn)
+	}
+	return ut
 }
 
 // privat is the document of the answers so far.
 func privat(m mottaker, v url.Values) skjema.Privat {
+	v = utfylt(skjema.TypePrivat, v)
 	a := adresse(v, "")
 	p := skjema.Privat{Mottak: m.mottak(), PrivatMelder: skjema.PrivatMelder{Telefonnummer: v.Get("telefon"), Adresse: &a}, Melding: v.Get("melding")}
 	barn := privatSteg[1]
 	for nr := 1; nr <= barn.antall(v); nr++ {
 		f := barn.prefiks(nr)
 		p.PrivatBarn = append(p.PrivatBarn, skjema.PrivatBarn{Personnavn: v.Get(f + "navn"), AntattAlder: v.Get(f + "alder"),
-			Adresse: kjentAdresse(v, f), Relasjon: v.Get(f + "relasjon")})
+			Adresse: adresse(v, f), Relasjon: v.Get(f + "relasjon")})
 	}
 	return p
 }
 
 // offentlig is the document of the answers so far.
 func offentlig(m mottaker, v url.Values) skjema.Offentlig {
+	v = utfylt(skjema.TypeOffentlig, v)
 	o := skjema.Offentlig{Mottak: m.mottak(), BehovForTolk: v.Get("tolk"), AndreHjelpeinstanser: v.Get("instanser"),
 		OffentligMelder: skjema.OffentligMelder{Rolle: v.Get("rolle"), Telefonnummer: v.Get("telefon"), Epost: v.Get("epost"),
 			Virksomhet: skjema.Virksomhet{Orgnr: v.Get("orgnr"), Navn: v.Get("virksomhet"), Adresse: adresse(v, "")}},
@@ -65,17 +85,9 @@ func offentlig(m mottaker, v url.Values) skjema.Offentlig {
 	barn, foreldre := offentligSteg[1], offentligSteg[2]
 	for nr := 1; nr <= barn.antall(v); nr++ {
 		f := barn.prefiks(nr)
-		b := skjema.OffentligBarn{Fnr: v.Get(f + "fnr"), Personnavn: v.Get(f + "navn"), Telefonnummer: v.Get(f + "telefon"),
-			Adresse: kjentAdresse(v, f), Orientert: v.Get(f+"orientert") == "ja", OrientertGrunn: v.Get(f + "grunn")}
-		if b.Ufoedt = v.Get(f+"ufoedt") == kryss; b.Ufoedt {
-			b.Personnavn = eller(b.Personnavn, ufoedt)
-			b.Orientert, b.OrientertGrunn = false, eller(b.OrientertGrunn, ikkeFoedt)
-		}
-		o.OffentligBarn = append(o.OffentligBarn, b)
-	}
-	if v.Get("forelder-ukjent") == kryss {
-		o.Foresatte = []skjema.Foresatt{{Personnavn: ukjent, OrientertGrunn: ukjentGrunn}}
-		return o
+		o.OffentligBarn = append(o.OffentligBarn, skjema.OffentligBarn{Ufoedt: v.Get(f+"ufoedt") == kryss, Fnr: v.Get(f + "fnr"),
+			Personnavn: v.Get(f + "navn"), Telefonnummer: v.Get(f + "telefon"), Adresse: adresse(v, f),
+			Orientert: v.Get(f+"orientert") == "ja", OrientertGrunn: v.Get(f + "grunn")})
 	}
 	for nr := 1; nr <= foreldre.antall(v); nr++ {
 		f := foreldre.prefiks(nr)
@@ -148,16 +160,13 @@ func feltnavn(medlem string) string {
 }
 
 // svarene are the answers of a step for the review: one list for each child or guardian.
-func svarene(t portal.Tolk, s steg, v url.Values, url_ string) (ut []portal.Gruppe) {
-	for i, g := range s.grupper(t, v, false) {
-		gr := portal.Gruppe{Tittel: t(s.tittel), URL: url_}
+func svarene(t portal.Tolk, s steg, v url.Values, adresse string) (ut []portal.Gruppe) {
+	for _, g := range s.grupper(t, v, false) {
+		gr := portal.Gruppe{Tittel: t(s.tittel), URL: adresse}
 		if g.Tittel != "" {
-			gr.Tittel, gr.URL = g.Tittel, url_+"#"+g.Forst
-		} else if s.gruppe != "" && i == 0 && v.Get(g.Forst) == "" {
-			continue // a box that is not ticked
-		}
-		if g.Tittel != "" && v.Get(s.gruppe+"-ukjent") == kryss {
-			continue // the box says it all
+			gr.Tittel, gr.URL = g.Tittel, adresse+"#"+g.Forst
+		} else if s.gruppe != "" {
+			continue // what its box stands for is among the others
 		}
 		gr.Endre = t("bek.endre", "hva", gr.Tittel)
 		for _, f := range g.Felt {

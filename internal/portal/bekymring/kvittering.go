@@ -31,7 +31,7 @@ func (v *veiviser) visSeOver(w http.ResponseWriter, r *http.Request, status int,
 	}
 	var grupper []portal.Gruppe
 	for _, s := range v.s.steg {
-		grupper = append(grupper, svarene(v.t, s, v.felt(v.utkast.Felt), v.base+s.navn)...)
+		grupper = append(grupper, svarene(v.t, s, utfylt(v.s.typ, v.felt(v.utkast.Felt)), v.base+s.navn)...)
 	}
 	navn, kjent := v.b.Melding.Meldernavn(r.Context(), v.fnr)
 	if !kjent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,9 +55,9 @@ func (v *veiviser) finnMottaker(ctx context.Context) (err error) {
 
 // felt are the answers, with what the receiver takes.
 func (v *veiviser) felt(av url.Values) url.Values {
-	ut := url.Values{}
-	for navn, verdier := range av {
-		ut[navn] = verdier
+	ut := maps.Clone(av)
+	if ut == nil {
+		ut = url.Values{}
 	}
 	ut.Set(feltVersjon, string(v.mottaker.StottetVersjon))
 	return ut
