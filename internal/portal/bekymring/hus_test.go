@@ -20,7 +20,7 @@ import (
 // lekker searches all files of the house for words that nobody may read there.
 func lekker(t *testing.T, h *portaltest.Hus, naar string, ord [][]byte) {
 	t.Helper()
-	n := 0
+	leser := false // it finds what is readable
 	portaltest.Must(t, filepath.WalkDir(h.Dir, func(sti string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -29,7 +29,7 @@ func lekker(t *testing.T, h *portaltest.Hus, naar string, ord [][]byte) {
 		if err != nil {
 			return err
 		}
-		n += len(b)
+		leser = leser || bytes.Contains(b, []byte("portal_utkast"))
 		for _, o := range ord {
 			if bytes.Contains(b, o) {
 				t.Errorf("%s: %q can be read in %s", naar, o, filepath.Base(sti))
@@ -37,8 +37,8 @@ func lekker(t *testing.T, h *portaltest.Hus, naar string, ord [][]byte) {
 		}
 		return nil
 	}))
-	if n < 10_000 {
-		t.Errorf("%d bytes were searched", n)
+	if !leser {
+		t.Error("not even the name of a table was found: is it looking in the right place?")
 	}
 }
 

@@ -79,18 +79,14 @@ func (b *Bekymring) visKommunerMed(w http.ResponseWriter, r *http.Request, s skj
 
 func (b *Bekymring) velgKommune(w http.ResponseWriter, r *http.Request, s skjemaet) error {
 	valgt := r.PostForm.Get("kommune")
-	if valgt == annenKommune {
-		return b.ikkeTilknyttet(w, r, s, "")
-	}
 	alle, err := b.kommuner(r.Context())
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(alle, func(k kommune) bool { return k.Nummer == valgt })
-	if i < 0 {
+	if valgt != annenKommune && !slices.ContainsFunc(alle, func(k kommune) bool { return k.Nummer == valgt }) {
 		return b.visKommunerMed(w, r, s, http.StatusUnprocessableEntity, []portal.Lenke{{Tekst: b.Tolk(r)("bek.kommune.mangler"), URL: "#kommune"}})
 	}
-	return portal.Videre(w, r, "/"+s.sti+"/kommune/"+alle[i].Nummer)
+	return portal.Videre(w, r, "/"+s.sti+"/kommune/"+valgt)
 }
 
 // ikkeTilknyttet tells how to reach those who receive nothing here.
@@ -111,6 +107,9 @@ func bydelFelt(t portal.Tolk, bydeler []bekymringsmelding.Bydel) []portal.Feltde
 
 // visBydeler asks for the bydel, where there is more than one.
 func (b *Bekymring) visBydeler(w http.ResponseWriter, r *http.Request, s skjemaet) error {
+	if r.PathValue("kommune") == annenKommune {
+		return b.ikkeTilknyttet(w, r, s, "")
+	}
 	k, bydeler, err := b.kommunen(r)
 	if err != nil {
 		return err
@@ -139,8 +138,8 @@ func (b *Bekymring) velgBydel(w http.ResponseWriter, r *http.Request, s skjemaet
 	if err != nil {
 		return err
 	}
-	if len(bydeler) == 0 {
-		return b.ikkeTilknyttet(w, r, s, k.Navn)
+	if len(bydeler) == 0 { // no longer: the page itself says so
+		return portal.Videre(w, r, "/"+s.sti+"/kommune/"+k.Nummer)
 	}
 	t := b.Tolk(r)
 	defs := bydelFelt(t, bydeler)

@@ -144,12 +144,12 @@ func (b *Bekymring) visSteg(w http.ResponseWriter, r *http.Request, s skjemaet) 
 	if err != nil {
 		return err
 	}
+	if r.PathValue("steg") == seOver {
+		return v.visSeOver(w, r, http.StatusOK, nil)
+	}
 	felt, err := b.Gjenopprettet(r)
 	if err != nil {
 		return err
-	}
-	if r.PathValue("steg") == seOver {
-		return v.visSeOver(w, r, http.StatusOK, nil)
 	}
 	i, err := v.steg(r.PathValue("steg"))
 	if err != nil {
@@ -250,7 +250,7 @@ func (v *veiviser) endreGruppe(st steg, handling string) string {
 		return ""
 	}
 	n := st.antall(v.utkast.Felt)
-	vis := n
+	var vis int
 	if nr, ja := strings.CutPrefix(handling, "fjern-"); ja {
 		i, err := strconv.Atoi(nr)
 		if err != nil {
