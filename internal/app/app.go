@@ -36,6 +36,7 @@ import (
 	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
+	"knutepunkt/internal/portal/bekymring"
 	"knutepunkt/internal/portal/forvaltning"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut"
@@ -85,7 +86,9 @@ type Config struct {
 	// names are known.
 	Navn   func(ctx context.Context, fnr string) (string, error)
 	Portal portal.Config // BaseURL and Sesjonsklokke are set from the above
-	Sider  []portal.Del  // portals beside the platform's own; their routes come by Ruter
+	// Meldesider are the pages for those who report a concern for a child.
+	Meldesider bekymring.Config
+	Sider      []portal.Del // portals beside the platform's own; their routes come by Ruter
 
 	// Avtaler are the operator's agreements; without any the platform's templates
 	// are what organisations accept. PlattformOrgID needs none.
@@ -155,9 +158,10 @@ type App struct {
 	Bekymringsmelding *bekymringsmelding.Service
 	Utlop             *utlop.Service
 	Portal            *portal.Portal
-	Forvaltning       *forvaltning.Forvaltning
 
 	segmenter *blob.Segments // of Blobs
+
+	sideruter []auth.Route
 
 	ruter   []auth.Route
 	handler http.Handler
@@ -265,16 +269,12 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	if err := a.byggBekymringsmelding(); err != nil {
 		return err
 	}
-	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
-	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs}, cfg.Portal,
-		append([]portal.Del{forvaltning.Del()}, cfg.Sider...)...)
-	if err != nil {
-		return fmt.Errorf("building the pages: %w", err)
-	}
 	if err := a.byggUtlop(); err != nil {
 		return err
 	}
-	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: cfg.amqp()})
+	if err := a.byggSider(); err != nil {
+		return err
+	}
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()
@@ -353,8 +353,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.SvarUt.Routes()...)
 	a.ruter = append(a.ruter, a.SvarInn.Routes()...)
 	a.ruter = append(a.ruter, a.Bekymringsmelding.Routes()...)
-	a.ruter = append(a.ruter, a.Portal.Routes()...)
-	a.ruter = append(a.ruter, a.Forvaltning.Routes()...)
+	a.ruter = append(a.ruter, a.sideruter...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {
