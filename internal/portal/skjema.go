@@ -19,7 +19,7 @@ type Feltdef struct {
 	Slag    string // "" one line, "langtekst", "valg" one of several, "kryss" any of several
 	Valg    []Valg
 	Valgfri bool
-	Bredde  string // "kort" or "middels"; "" full
+	Bredde  string // "kort" or "middels"; "" full; "lang" for a text of many lines
 	Inndata string // inputmode
 	Auto    string // autocomplete
 	Maks    int    // characters

@@ -85,7 +85,7 @@ func privatBarn(_ portal.Tolk, _ url.Values, for_ string) []portal.Feltdef {
 }
 
 func privatBekymring(portal.Tolk, url.Values) []portal.Feltdef {
-	return []portal.Feltdef{{Navn: "melding", Etikett: "bek.melding", Hjelp: "bek.melding.hjelp", Slag: "langtekst", Maks: maksLang, Mangler: "bek.melding.mangler"}}
+	return []portal.Feltdef{{Navn: "melding", Etikett: "bek.melding", Hjelp: "bek.melding.hjelp", Slag: "langtekst", Bredde: "lang", Maks: maksLang, Mangler: "bek.melding.mangler"}}
 }
 
 func offentligDeg(portal.Tolk, url.Values) []portal.Feltdef {
@@ -201,11 +201,11 @@ func tolkOgInstanser(portal.Tolk, url.Values) []portal.Feltdef {
 // and where they have been written already.
 func offentligBekymring(_ portal.Tolk, v url.Values) []portal.Feltdef {
 	ut := []portal.Feltdef{
-		{Navn: "melding", Etikett: "bek.melding", Hjelp: "bek.melding.offentlig", Slag: "langtekst", Maks: maksLang, Mangler: "bek.melding.mangler"},
-		{Navn: "historie", Etikett: "bek.historie", Hjelp: "bek.historie.hjelp", Slag: "langtekst", Maks: maksLang, Mangler: "bek.historie.mangler"},
+		{Navn: "melding", Etikett: "bek.melding", Hjelp: "bek.melding.offentlig", Slag: "langtekst", Bredde: "lang", Maks: maksLang, Mangler: "bek.melding.mangler"},
+		{Navn: "historie", Etikett: "bek.historie", Hjelp: "bek.historie.hjelp", Slag: "langtekst", Bredde: "lang", Maks: maksLang, Mangler: "bek.historie.mangler"},
 	}
 	if v.Get(feltVersjon) == string(skjema.V2) || v.Get("synspunkter") != "" {
-		ut = append(ut, portal.Feltdef{Navn: "synspunkter", Etikett: "bek.synspunkter", Hjelp: "bek.synspunkter.hjelp", Slag: "langtekst", Maks: maksLang, Valgfri: true})
+		ut = append(ut, portal.Feltdef{Navn: "synspunkter", Etikett: "bek.synspunkter", Hjelp: "bek.synspunkter.hjelp", Slag: "langtekst", Bredde: "lang", Maks: maksLang, Valgfri: true})
 	}
 	return ut
 }

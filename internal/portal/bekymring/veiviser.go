@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -73,6 +74,14 @@ func (v *veiviser) lagre(ctx context.Context) error {
 	}
 	v.har, v.utkast.Endret = true, v.b.Klokke.Now()
 	return nil
+}
+
+// lagret says when the draft was stored and how long it waits; nothing when there is none.
+func (v *veiviser) lagret() string {
+	if !v.har {
+		return ""
+	}
+	return v.t("bek.lagret", "tid", portal.Tidspunkt(v.spraak, v.utkast.Endret)) + " " + v.t("bek.slettes", "tid", portal.Tidspunkt(v.spraak, v.utkast.Endret.Add(Levetid)))
 }
 
 // avtrykk changes with the answers and the receiver: what is sent is what was looked over.
@@ -177,7 +186,7 @@ func (v *veiviser) vis(w http.ResponseWriter, r *http.Request, status, i int, gs
 	}
 	d := map[string]any{
 		"Steg": v.t(st.tittel), "Om": v.t(st.om), "Grupper": gs, "Stegliste": v.stegliste(st.navn), "Forste": i == 0, "Gruppe": st.gruppe, "Antall": n,
-		"Kan": st.gruppe != "" && n < st.maks, "Har": v.har, "Endret": v.utkast.Endret, "Slettes": v.utkast.Endret.Add(Levetid), "Gjenopprettet": gjenopprettet,
+		"Kan": st.gruppe != "" && n < st.maks, "Lagret": v.lagret(), "Gjenopprettet": gjenopprettet,
 		"Navn": "", "Vold": st.navn == "om-foreldrene", "Hjelp": st.navn == "bekymringen", "Hvem": false,
 	}
 	if i == 0 {
@@ -227,6 +236,10 @@ func (b *Bekymring) lagreSteg(w http.ResponseWriter, r *http.Request, s skjemaet
 		return err
 	}
 	switch {
+	case handling == "lagre": // by a script, while one writes
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, err = io.WriteString(w, v.lagret())
+		return err
 	case gruppeendring != "":
 		return portal.Videre(w, r, v.base+st.navn+"#"+gruppeendring)
 	case handling == "senere":

@@ -26,6 +26,29 @@ if (ut) {
   });
 }
 
+// What is written in a form that says so is stored now and then, and when the page is left;
+// never after the form itself has been sent.
+const skjema = document.querySelector("form[data-lagre]");
+if (skjema) {
+  const status = document.getElementById(skjema.dataset.lagre);
+  const av = new AbortController();
+  let endret = false;
+  const lagre = async () => {
+    if (!endret || av.signal.aborted) return;
+    endret = false;
+    const felt = new URLSearchParams(new FormData(skjema));
+    felt.set("handling", "lagre");
+    const valg = { method: "POST", body: felt, redirect: "error", signal: av.signal, keepalive: felt.toString().length < 60000 };
+    const svar = await fetch(skjema.action, valg).catch(() => null);
+    if (svar && svar.ok) status.textContent = await svar.text();
+    else endret = true;
+  };
+  skjema.addEventListener("input", () => endret = true);
+  skjema.addEventListener("submit", () => av.abort());
+  document.addEventListener("visibilitychange", lagre);
+  setInterval(lagre, 15000);
+}
+
 // Before a login runs out, ask whether to go on.
 const dialog = document.getElementById("utlogging");
 if (dialog) {
