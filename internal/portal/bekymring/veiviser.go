@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/portal"
 )
 
@@ -237,9 +237,7 @@ func (b *Bekymring) lagreSteg(w http.ResponseWriter, r *http.Request, s skjemaet
 	}
 	switch {
 	case handling == "lagre": // by a script, while one writes
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, err = io.WriteString(w, v.lagret())
-		return err
+		return httpx.JSON(w, http.StatusOK, map[string]string{"lagret": v.lagret()})
 	case gruppeendring != "":
 		return portal.Videre(w, r, v.base+st.navn+"#"+gruppeendring)
 	case handling == "senere":

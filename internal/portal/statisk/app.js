@@ -40,7 +40,7 @@ if (skjema) {
     felt.set("handling", "lagre");
     const valg = { method: "POST", body: felt, redirect: "error", signal: av.signal, keepalive: felt.toString().length < 60000 };
     const svar = await fetch(skjema.action, valg).catch(() => null);
-    if (svar && svar.ok) status.textContent = await svar.text();
+    if (svar && svar.ok) status.textContent = (await svar.json()).lagret;
     else endret = true;
   };
   skjema.addEventListener("input", () => endret = true);
