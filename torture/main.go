@@ -37,6 +37,7 @@ import (
 
 	"knutepunkt/bench/sandkasse"
 	"knutepunkt/cms"
+	"knutepunkt/internal/lesbart"
 )
 
 // oppsett is what a run is made of.
@@ -383,35 +384,35 @@ func (k *kjoring) verifiser(ctx context.Context) {
 // and nobody else, and the letters beside them are encrypted: they are searched too.
 func (k *kjoring) sok(naar string, l *liv) error {
 	t := time.Now()
-	s := &hoystakk{}
-	s.leggTil("a planted marker", k.h.merke)
+	s := &lesbart.Sok{}
+	s.LeggTil("a planted marker", k.h.merke)
 	for _, p := range l.Personer {
-		s.leggTil("a fødselsnummer", p.Fnr)
-		s.leggTil("a name", p.Navn)
+		s.LeggTil("a fødselsnummer", p.Fnr)
+		s.LeggTil("a name", p.Navn)
 	}
-	s.leggTil("a password", l.NAV.Passord)
+	s.LeggTil("a password", l.NAV.Passord)
 	for _, kommune := range l.Kommuner {
 		f := kommune.Fagsystem
-		s.leggTil("a password", f.Passord)
+		s.LeggTil("a password", f.Passord)
 		if f.SvarInn != nil {
-			s.leggTil("a password", f.SvarInn.Passord)
+			s.LeggTil("a password", f.SvarInn.Passord)
 		}
 		if f.SvarUt != nil {
-			s.leggTil("a password", f.SvarUt.Passord)
+			s.LeggTil("a password", f.SvarUt.Passord)
 		}
 	}
-	funnet, filer, lest, err := s.mappe(k.data, func(rel string) bool {
+	funnet, filer, lest, err := s.Mappe(k.data, func(rel string) bool {
 		return rel == "sandbox.json" || strings.HasPrefix(rel, "keys/")
 	})
 	if err != nil {
 		return err
 	}
-	iLoggen, n, err := s.fil(k.logg.Name())
+	iLoggen, n, err := s.Fil(k.logg.Name())
 	if err != nil {
 		return err
 	}
 	for _, f := range append(funnet, iLoggen...) {
-		k.h.feil("%s: %s is readable in %s at byte %d: %s", naar, f.hva, f.fil, f.sted, f.rundt)
+		k.h.feil("%s: %s is readable in %s at byte %d: %s", naar, f.Hva, f.Fil, f.Sted, f.Rundt)
 	}
 	fmt.Fprintf(k.ut, "searched %d files, %d MB, %s: %d found (%s)\n", filer+1, (lest+n)>>20, naar, len(funnet)+len(iLoggen), time.Since(t).Round(time.Second/10))
 	return nil

@@ -83,7 +83,7 @@ type Config struct {
 	Virkedager  int           // for a confirmation of the other channels (§8, §9): 2
 	IkkeSendt   time.Duration // not handed to its channel after this, people are told (§13): 1 h
 	Oppbevaring time.Duration // of the content, from reconciled delivery (§14.5): 30 days
-	AvvikEtter  time.Duration // delivered and not registered after this, people are told: 24 h
+	AvvikEtter  time.Duration // delivered and not registered after this, people are told, the next morning: 4 h
 	MaksBytes   int64         // of both parts together (§4.2): 5 242 880
 	Nokkelbytte time.Duration // a receiver's key is accepted so long after it was replaced (§4.2): 24 h
 	// Gyldig adds the member gyldig to the keys of v1, for clients that were
@@ -105,7 +105,7 @@ func (c Config) medStandard() Config {
 		c.Oppbevaring = 30 * 24 * time.Hour
 	}
 	if c.AvvikEtter == 0 {
-		c.AvvikEtter = 24 * time.Hour
+		c.AvvikEtter = 4 * time.Hour
 	}
 	if c.MaksBytes == 0 {
 		c.MaksBytes = 5 << 20

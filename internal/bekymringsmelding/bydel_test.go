@@ -221,6 +221,11 @@ func TestKontoMedFiksIO(t *testing.T) {
 	if andre.FiksIOKontoID == b.FiksIOKontoID || andre.FiksIOKontoID == "" {
 		t.Errorf("konto %q", andre.FiksIOKontoID)
 	}
+	for _, bydel := range []Bydel{b, andre} { // each can be sent to
+		if grunn, err := h.s.kontofeil(ctx, bydel.FiksIOKontoID); err != nil || grunn != "" {
+			t.Errorf("%s: %s %v", bydel.Navn, grunn, err)
+		}
+	}
 
 	// A new key is the konto's, and the one before is remembered for those under way.
 	k := fiksIOKonto()

@@ -3,7 +3,6 @@ package bekymringsmelding
 import (
 	"strings"
 
-	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/levering"
 )
 
@@ -35,8 +34,8 @@ func (m Melding) meldingstype() string {
 // fiksIO is how the report goes over Fiks IO.
 func (m Melding) fiksIO() levering.FiksIO {
 	return levering.FiksIO{
-		MottakerKontoID: m.KontoID, Protokoll: fiksio.ProtokollBekymringsmelding,
-		Meldingstype: m.meldingstype(), Mottatt: typeMottatt, Avvist: avslag,
+		MottakerKontoID: m.KontoID,
+		Meldingstype:    m.meldingstype(), Mottatt: typeMottatt, Avvist: avslag,
 		Headere: map[string]string{headerRessurs: m.RessursID, headerMelding: m.ID},
 	}
 }

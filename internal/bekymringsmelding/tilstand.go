@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"knutepunkt/internal/feil"
-	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/store"
 )
@@ -144,13 +143,6 @@ func (s *Service) kontofeil(ctx context.Context, kontoID string) (string, error)
 			grunn = *status.Melding
 		}
 		return grunn, nil
-	}
-	stotter, err := s.FiksIO.StotterProtokoll(ctx, kontoID, fiksio.ProtokollBekymringsmelding)
-	if err != nil {
-		return "", fmt.Errorf("checking the Fiks IO konto: %w", err)
-	}
-	if !stotter {
-		return "kontoen støtter ikke " + fiksio.ProtokollBekymringsmelding, nil
 	}
 	return "", nil
 }

@@ -134,12 +134,14 @@ func (k *Kanal) mottaker(ctx context.Context, f levering.FiksIO) (*x509.Certific
 	if grunn := k.s.ikkeMottaker(konto); grunn != "" {
 		return nil, fmt.Errorf("%w: Fiks IO-konto %s: %s", levering.ErrIkkeMulig, konto.ID, grunn)
 	}
-	stotter, err := k.s.StotterProtokoll(ctx, konto.ID, f.Protokoll)
-	if err != nil {
-		return nil, err
-	}
-	if !stotter {
-		return nil, fmt.Errorf("%w: Fiks IO-konto %s støtter ikke protokollen %s", levering.ErrIkkeMulig, konto.ID, f.Protokoll)
+	if f.Protokoll != "" {
+		stotter, err := k.s.StotterProtokoll(ctx, konto.ID, f.Protokoll)
+		if err != nil {
+			return nil, err
+		}
+		if !stotter {
+			return nil, fmt.Errorf("%w: Fiks IO-konto %s støtter ikke protokollen %s", levering.ErrIkkeMulig, konto.ID, f.Protokoll)
+		}
 	}
 	return k.s.Sertifikat(ctx, konto.ID)
 }

@@ -123,7 +123,7 @@ type Forsendelse struct {
 // FiksIO is what the Fiks IO channel needs to know.
 type FiksIO struct {
 	MottakerKontoID string
-	Protokoll       string // which the konto must support
+	Protokoll       string // which an active address of the konto must carry; "": the konto was chosen for it
 	Meldingstype    string
 	Mottatt         string // the type of the reply that confirms
 	// Avvist are the types of the replies that refuse; a reply of any other type is

@@ -45,8 +45,12 @@ type kasse struct {
 
 func start(t *testing.T, dir string) *kasse {
 	t.Helper()
-	s, err := sandbox.New(t.Context(), sandbox.Config{Dir: dir, HTTP: "127.0.0.1:0", AMQP: "127.0.0.1:0", AMQPS: "127.0.0.1:0",
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return startMed(t, dir, slog.New(slog.NewTextHandler(t.Output(), nil)))
+}
+
+func startMed(t *testing.T, dir string, log *slog.Logger) *kasse {
+	t.Helper()
+	s, err := sandbox.New(t.Context(), sandbox.Config{Dir: dir, HTTP: "127.0.0.1:0", AMQP: "127.0.0.1:0", AMQPS: "127.0.0.1:0", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,8 +305,7 @@ func TestWhatIsInASandbox(t *testing.T) {
 
 func (k *kasse) somNAV(t *testing.T) []string {
 	t.Helper()
-	return []string{"Authorization", "Bearer " + k.token(t, k.b.Tokens.Maskinporten, "{orgno}", k.b.NAV.Organisasjonsnummer, "{scope}", "ks:fiks"),
-		"IntegrasjonId", k.b.NAV.IntegrasjonID, "IntegrasjonPassord", k.b.NAV.IntegrasjonPassord}
+	return k.som(t, k.b.NAV)
 }
 
 func lesPEM(t *testing.T, k *kasse, fil, typ string) []byte {

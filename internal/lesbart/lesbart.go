@@ -1,4 +1,6 @@
-package main
+// Package lesbart finds what can be read where nobody may read it: it searches files for
+// planted texts, in many encodings. Tests judge with it what lies at rest.
+package lesbart
 
 import (
 	"bytes"
@@ -19,14 +21,16 @@ type nal struct {
 	bytes []byte
 }
 
-// hoystakk searches files for many texts at once, in UTF-8, in UTF-16 of both
-// byte orders, and in base64 at each of its three alignments.
-type hoystakk struct {
+// Sok searches files for many texts at once, in UTF-8, in UTF-16 of both byte orders,
+// and in base64 at each of its three alignments. The zero value looks for nothing.
+type Sok struct {
 	naler  [65536][]nal // by their first two bytes
 	lengst int
 }
 
-func (s *hoystakk) leggTil(hva, tekst string) {
+// LeggTil adds a text; hva is what a find of it is called. Shorter than 8 bytes it is not
+// looked for: it would be found everywhere.
+func (s *Sok) LeggTil(hva, tekst string) {
 	s.form(hva, []byte(tekst))
 	le, be := utf16Bytes(tekst)
 	s.form(hva+" (UTF-16LE)", le)
@@ -42,9 +46,9 @@ func (s *hoystakk) leggTil(hva, tekst string) {
 	}
 }
 
-func (s *hoystakk) form(hva string, b []byte) {
+func (s *Sok) form(hva string, b []byte) {
 	if len(b) < 8 {
-		return // would be found everywhere
+		return
 	}
 	i := binary.LittleEndian.Uint16(b)
 	for _, n := range s.naler[i] {
@@ -64,18 +68,18 @@ func utf16Bytes(tekst string) (le, be []byte) {
 	return le, be
 }
 
-// funn is a text found where it must not be.
-type funn struct {
-	fil   string
-	sted  int64
-	hva   string
-	rundt string // the bytes around it, as evidence
+// Funn is a text found where it must not be.
+type Funn struct {
+	Fil   string
+	Sted  int64  // in bytes; -1: in the file's name
+	Hva   string // what it is called
+	Rundt string // the bytes around it, as evidence
 }
 
 const maksFunnPerFil = 5
 
-// fil searches one file.
-func (s *hoystakk) fil(navn string) (ut []funn, lest int64, err error) {
+// Fil searches one file, and tells how many bytes it read.
+func (s *Sok) Fil(navn string) (ut []Funn, lest int64, err error) {
 	f, err := os.Open(navn)
 	if err != nil {
 		return nil, 0, err
@@ -99,7 +103,7 @@ func (s *hoystakk) fil(navn string) (ut []funn, lest int64, err error) {
 		for i := 0; i <= til && len(ut) < maksFunnPerFil; i++ {
 			for _, nal := range s.naler[uint16(data[i])|uint16(data[i+1])<<8] {
 				if bytes.HasPrefix(data[i:], nal.bytes) {
-					ut = append(ut, funn{navn, fra + int64(i), nal.hva,
+					ut = append(ut, Funn{navn, fra + int64(i), nal.hva,
 						fmt.Sprintf("%q", data[max(0, i-32):min(len(data), i+len(nal.bytes)+32)])})
 				}
 			}
@@ -113,9 +117,9 @@ func (s *hoystakk) fil(navn string) (ut []funn, lest int64, err error) {
 	}
 }
 
-// mappe searches all files under dir, except those for which utenom is true of
+// Mappe searches all files under dir, except those for which utenom is true of
 // their path relative to dir.
-func (s *hoystakk) mappe(dir string, utenom func(rel string) bool) (ut []funn, filer int, lest int64, err error) {
+func (s *Sok) Mappe(dir string, utenom func(rel string) bool) (ut []Funn, filer int, lest int64, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -131,11 +135,11 @@ func (s *hoystakk) mappe(dir string, utenom func(rel string) bool) (ut []funn, f
 		for _, liste := range s.naler {
 			for _, n := range liste {
 				if strings.Contains(rel, string(n.bytes)) {
-					ut = append(ut, funn{p, -1, n.hva, rel})
+					ut = append(ut, Funn{p, -1, n.hva, rel})
 				}
 			}
 		}
-		f, n, err := s.fil(p)
+		f, n, err := s.Fil(p)
 		ut, lest = append(ut, f...), lest+n
 		filer++
 		return err
