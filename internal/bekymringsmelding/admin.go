@@ -12,7 +12,6 @@ import (
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
-	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
@@ -130,7 +129,7 @@ func (s *Service) getHistorikk(versjon string) httpx.Handler {
 		}
 		ut := []historikk{}
 		for _, h := range alle {
-			v := historikk{ID: m.ID, Tidspunkt: klokke.Oslo(h.Tidspunkt).Format(lokaltid), State: h.Tilstand,
+			v := historikk{ID: m.ID, Tidspunkt: grovt(h.Tidspunkt), State: h.Tilstand,
 				Meldingstype: h.Meldingstype, FiksIOKonto: h.FiksIOKonto, Beskrivelse: h.Beskrivelse}
 			if mottakers {
 				v.Beskrivelse = h.beskrivelse()

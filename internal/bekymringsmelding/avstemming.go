@@ -221,9 +221,8 @@ func (s *Service) registrert(ctx context.Context, tx *store.Tx, m Melding) (bool
 
 // merkAvstemt records that the receiver has a report, with the day.
 func (s *Service) merkAvstemt(ctx context.Context, tx *store.Tx, id string) error {
-	aar, maaned, dag := klokke.Oslo(s.Klokke.Now()).Date()
 	if _, err := tx.ExecContext(ctx, `INSERT INTO bekymring_avstemt (melding_id, tidspunkt) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-		id, store.Micros(time.Date(aar, maaned, dag, 0, 0, 0, 0, klokke.Sone()))); err != nil {
+		id, store.Micros(dagen(s.Klokke.Now()))); err != nil {
 		return fmt.Errorf("reconciling %s: %w", id, err)
 	}
 	tx.OnCommit(func() { s.Jobber.Wake(slettePlikt) })
@@ -275,6 +274,13 @@ func (s *Service) getAvvik(w http.ResponseWriter, r *http.Request) error {
 		ut = append(ut, avvik{a.ID, a.Type, dato(a.Innsendt), dato(a.Levert), a.Kanal, a.PaaVei})
 	}
 	return httpx.JSON(w, http.StatusOK, ut)
+}
+
+// dagen is the beginning of the Norwegian day of a time: what is kept, and shown to those
+// who need no more, when the hour could tell who was there.
+func dagen(t time.Time) time.Time {
+	aar, maaned, dag := klokke.Oslo(t).Date()
+	return time.Date(aar, maaned, dag, 0, 0, 0, 0, klokke.Sone())
 }
 
 func dato(t time.Time) string { return klokke.Oslo(t).Format(time.DateOnly) }

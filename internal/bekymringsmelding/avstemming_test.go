@@ -99,7 +99,10 @@ func TestAvstemming(t *testing.T) {
 	if m = h.melding(t, tapt); m.Slettet.IsZero() || h.finnes(t, m) {
 		t.Error("the content is kept for ever")
 	}
-	// What is left: id, bydel, type, states and times.
+	// What is left: id, bydel, type, states, and of the times the days.
+	if !m.Innsendt.Equal(oslotid(t, "2026-06-10T00:00")) || !m.Levert.Equal(oslotid(t, "2026-07-10T00:00")) || h.antall(t, "bekymring_hendelse WHERE melding_id = '"+tapt+"' AND tidspunkt % 3600000000 <> 0") != 0 {
+		t.Errorf("times %v and %v are left", m.Innsendt, m.Levert)
+	}
 	if m.Bydelsnavn != "Bydel 01" || m.Type != "OFFENTLIG" || m.Levert.IsZero() || m.asiceBlob != "" || m.pdfBlob != "" {
 		t.Errorf("left: %+v", m)
 	}

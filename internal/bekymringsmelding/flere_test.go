@@ -12,10 +12,9 @@ import (
 	"knutepunkt/internal/svarut/print"
 )
 
-// Who sends for two organisations sees of each what was sent for it (§4.3).
-func TestStatusBareForSammeOrganisasjon(t *testing.T) {
-	t.Parallel()
-	h := nyttHus(t)
+// skoleForOslo lets the school's integrasjon send for Oslo too.
+func (h *hus) skoleForOslo(t testing.TB) {
+	t.Helper()
 	h.write(t, func(tx *store.Tx) error {
 		tjeneste, err := h.org.TaIBruk(t.Context(), tx, orgOslo, organisasjon.TypeBekymringsmelding)
 		if err != nil {
@@ -23,6 +22,13 @@ func TestStatusBareForSammeOrganisasjon(t *testing.T) {
 		}
 		return h.org.GiTilgang(t.Context(), tx, operator, integrasjonSkole, auth.BekymringSend, tjeneste)
 	})
+}
+
+// Who sends for two organisations sees of each what was sent for it (§4.3).
+func TestStatusBareForSammeOrganisasjon(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	h.skoleForOslo(t)
 	id := h.send(t, bydelFiksIO)
 	sti := "/bekymringsmelding/api/v1/mottak/fagsystem/" + orgSkole + "/bekymringsmelding/" + id + "/status"
 	h.get(t, skole, sti).er(t, 200)

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"knutepunkt/internal/feil"
@@ -275,7 +274,7 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 	}
 }
 
-// slett leaves of a report its id, bydel, type, states and times.
+// slett leaves of a report its id, bydel, type, states and the days of its times.
 func (s *Service) slett(ctx context.Context, tx *store.Tx, id string) error {
 	m, err := hentMelding(ctx, tx, id)
 	if err != nil || !m.Slettet.IsZero() || m.Tilstand != Levert {
@@ -291,16 +290,27 @@ func (s *Service) slett(ctx context.Context, tx *store.Tx, id string) error {
 			return err
 		}
 	}
-	for _, q := range []string{
-		`UPDATE bekymring_melding SET innsending = NULL, fra_org = '', konto_id = '', integrasjon_id = '', pdf_blob = '', asice_blob = '', slettet = $2 WHERE id = $1`,
-		`UPDATE bekymring_hendelse SET fritekst = NULL, fiksio_id = '', konto_id = '' WHERE melding_id = $1`,
-		`DELETE FROM bekymring_ko WHERE melding_id = $1`,
-	} {
-		args := []any{id}
-		if strings.Contains(q, "$2") {
-			args = append(args, store.Micros(s.Klokke.Now()))
-		}
-		if _, err := tx.ExecContext(ctx, q, args...); err != nil {
+	alle, err := s.hendelser(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	type sporring struct {
+		sql  string
+		args []any
+	}
+	sporringer := []sporring{
+		{`UPDATE bekymring_melding SET innsending = NULL, fra_org = '', konto_id = '', integrasjon_id = '', pdf_blob = '', asice_blob = '',
+			innsendt = $2, levert = $3, slettet = $4 WHERE id = $1`,
+			[]any{id, store.Micros(dagen(m.Innsendt)), store.Micros(dagen(m.Levert)), store.Micros(s.Klokke.Now())}},
+		{`UPDATE bekymring_hendelse SET fritekst = NULL, fiksio_id = '', konto_id = '' WHERE melding_id = $1`, []any{id}},
+		{`DELETE FROM bekymring_ko WHERE melding_id = $1`, []any{id}},
+	}
+	for _, h := range alle {
+		sporringer = append(sporringer, sporring{`UPDATE bekymring_hendelse SET tidspunkt = $3 WHERE melding_id = $1 AND tidspunkt = $2`,
+			[]any{id, store.Micros(h.Tidspunkt), store.Micros(dagen(h.Tidspunkt))}})
+	}
+	for _, q := range sporringer {
+		if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
 			return fmt.Errorf("deleting the content: %w", err)
 		}
 	}

@@ -188,11 +188,15 @@ type visning struct {
 	SkjemaType   *skjema.Type `json:"skjemaType,omitempty"`
 }
 
+// grovt is a time as it is shown to administrators: the hour. They follow up deliveries;
+// the minute could tell them who reported.
+func grovt(t time.Time) string { return klokke.Oslo(t).Truncate(time.Hour).Format(lokaltid) }
+
 func vis(m Melding, v2 bool) visning {
-	v := visning{ID: m.ID, FiksOrgID: m.FiksOrgID, RessursID: m.RessursID, Innsendt: klokke.Oslo(m.Innsendt).Format(lokaltid),
+	v := visning{ID: m.ID, FiksOrgID: m.FiksOrgID, RessursID: m.RessursID, Innsendt: grovt(m.Innsendt),
 		Bydelsnavn: m.Bydelsnavn, Kanal: m.NaaKanal}
 	if !m.Levert.IsZero() {
-		v.Bekreftet = klokke.Oslo(m.Levert).Format(lokaltid)
+		v.Bekreftet = grovt(m.Levert)
 	}
 	if v2 {
 		v.FraFagsystem, v.SkjemaType = &m.FraFagsystem, &m.Type
