@@ -31,8 +31,10 @@ import (
 	"knutepunkt/internal/fiksio/amqp"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/httpx"
+	"knutepunkt/internal/jobs"
 	"knutepunkt/internal/klokke"
 	"knutepunkt/internal/levering"
+	"knutepunkt/internal/mail"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut/print"
@@ -152,6 +154,22 @@ func apneHus(t testing.TB, dir string, k *klokke.Manuell, endre ...func(*Config)
 	t.Helper()
 	g := grunntest.Aapne(t, dir, k, audit.Migrations(), organisasjon.Migrations(), dokumentlager.Migrations(),
 		levering.Migrations(), fiksio.Migrations(), print.Migrations(), Migrations())
+	return innred(t, g, endre...)
+}
+
+// node is one more process on the house's database.
+func (h *hus) node(t testing.TB) *hus {
+	t.Helper()
+	g := *h.Grunn
+	g.Jobs = jobs.New(g.DB, g.Klokke, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	g.Mail = mail.NewService(g.DB, g.Ring, g.Klokke, g.Jobs, g.Epost, "Knutepunkt <ikke-svar@knutepunkt.test>")
+	return innred(t, &g)
+}
+
+// innred builds the rooms on a ground floor.
+func innred(t testing.TB, g *grunntest.Grunn, endre ...func(*Config)) *hus {
+	t.Helper()
+	dir, k := g.Dir, g.Klokke
 	h := &hus{Grunn: g, linjer: &logg{}}
 	log := slog.New(slog.NewTextHandler(h.linjer, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.revisjon = audit.NewService(g.DB, g.Ring, k)
