@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"knutepunkt/internal/pdf/pdftest"
 )
 
 // fyll gives each member of a document its own path as value, one child and one guardian,
@@ -120,28 +119,13 @@ func TestIkkeOppgitt(t *testing.T) {
 	}
 }
 
-// pdftotext reads a PDF; without the program the test is skipped, unless it is required.
 func pdftotext(t *testing.T, skriv func(*bytes.Buffer) error, valg ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath("pdftotext"); err != nil {
-		if os.Getenv("KNUTEPUNKT_REQUIRE_PEERS") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("the PDF is not read: ", err)
-	}
 	var ut bytes.Buffer
 	if err := skriv(&ut); err != nil {
 		t.Fatal(err)
 	}
-	fil := filepath.Join(t.TempDir(), "a.pdf")
-	if err := os.WriteFile(fil, ut.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b, err := exec.CommandContext(t.Context(), "pdftotext", append(valg, fil, "-")...).Output() //nolint:gosec // a fixed program, and options of this test
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return pdftest.Tekst(t, ut.Bytes(), valg...)
 }
 
 func info() PDFInfo {
@@ -223,7 +207,7 @@ func TestPDFHarAlt(t *testing.T) {
 		}
 		// between head and foot
 		utenRom := func(s string) string { return strings.Join(strings.Fields(s), "") }
-		got := utenRom(pdftotext(t, func(b *bytes.Buffer) error { return o.PDF(b, i) }, "-raw", "-x", "0", "-y", "50", "-W", "600", "-H", "730"))
+		got := utenRom(pdftotext(t, func(b *bytes.Buffer) error { return o.PDF(b, i) }, pdftest.Innhold()...))
 		if want := utenRom(strings.Join(want, "\n")); got != want {
 			n := 0
 			for n < min(len(got), len(want)) && got[n] == want[n] {

@@ -1,14 +1,18 @@
 package bekymring_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
+	"knutepunkt/internal/pdf/pdftest"
 	"knutepunkt/internal/portal/portaltest"
 )
 
@@ -108,20 +112,73 @@ func svarene(rt *rapid.T, sti string) (ut []struct {
 	return ut
 }
 
+// lestPDF is a document's texts with its PDF.
+type lestPDF struct {
+	dokument string
+	pdf      []byte
+}
+
+const maksLest = 40 // PDFs that are read
+
+// ikkeTekst are the fields whose values are no words of their own, and those that the page
+// did not ask for.
+func ikkeTekst(navn, bydel string) bool {
+	return strings.HasSuffix(navn, "antall") || navn == "handling" || navn == "synspunkter" && bydel == portaltest.BydelV1 ||
+		strings.HasPrefix(navn, "forelder2-") || strings.HasSuffix(navn, "ufoedt") || strings.HasSuffix(navn, "ukjent") || strings.HasSuffix(navn, "orientert")
+}
+
+// ordene are the parts of a text in which nothing is folded, escaped or drawn otherwise.
+func ordene(s string) []string {
+	return strings.FieldsFunc(s, func(c rune) bool { return c > 'z' || c < '0' || c > '9' && c < 'A' })
+}
+
+// utenMerker is a text without the marks on its letters: who reads a PDF puts letter and
+// mark together in ways of his own.
+func utenMerker(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.Is(unicode.Mn, c) {
+			return -1
+		}
+		return c
+	}, norm.NFD.String(s))
+}
+
+// tekstene are all texts of a document but its time, which the PDF has in another form.
+func tekstene(d any) (ut string) {
+	switch d := d.(type) {
+	case map[string]any:
+		for navn, v := range d {
+			if navn != "sendingstidspunkt" {
+				ut += tekstene(v)
+			}
+		}
+	case []any:
+		for _, v := range d {
+			ut += tekstene(v)
+		}
+	case string:
+		ut = d + "\n"
+	}
+	return ut
+}
+
 // Whatever is written, the page tells at a field what is to be put right, and has what
-// was written; or a document is sent that the schema takes, with all that was written in it.
+// was written; or a document is sent that the schema takes, with all that was written in
+// it, and in its PDF.
 func TestHvaSomHelstSkrives(t *testing.T) {
 	t.Parallel()
 	h := portaltest.NyttHus(t)
 	h.Bydeler(t)
 	n := h.Som(t, portaltest.Admin)
 	antallSendt, antallFeil := 0, 0
+	var sendte []lestPDF
 	rapid.Check(t, func(rt *rapid.T) {
 		sti := rapid.SampledFrom([]string{"privat", "offentlig"}).Draw(rt, "skjema")
 		bydel := rapid.SampledFrom([]string{portaltest.BydelV1, portaltest.BydelV2}).Draw(rt, "bydel")
 		n.Post(t, "/"+sti+"/til/9901/"+bydel, "handling", "forfra").Til(t, "/"+sti+"/steg/om-deg")
 		hele := true
-		for _, s := range svarene(rt, sti) {
+		alle := svarene(rt, sti)
+		for _, s := range alle {
 			s.felt.Set("handling", "neste")
 			svar := n.Be(t, "POST", "/"+sti+"/steg/"+s.steg, s.felt)
 			switch svar.StatusCode {
@@ -138,11 +195,10 @@ func TestHvaSomHelstSkrives(t *testing.T) {
 			// Every word of it is there when one comes back.
 			igjen := html.UnescapeString(n.Get(t, "/"+sti+"/steg/"+s.steg).Er(t, 200).HTML)
 			for navn, v := range s.felt {
-				if strings.HasSuffix(navn, "antall") || navn == "handling" || navn == "synspunkter" && bydel == portaltest.BydelV1 ||
-					strings.HasPrefix(navn, "forelder2-") || strings.HasSuffix(navn, "ufoedt") || strings.HasSuffix(navn, "ukjent") || strings.HasSuffix(navn, "orientert") {
+				if ikkeTekst(navn, bydel) {
 					continue
 				}
-				for _, ord := range strings.FieldsFunc(v[0], func(c rune) bool { return c > 'z' || c < '0' || c > '9' && c < 'A' }) {
+				for _, ord := range ordene(v[0]) {
 					if !strings.Contains(igjen, ord) {
 						rt.Fatalf("%q of %s is lost", ord, navn)
 					}
@@ -161,8 +217,35 @@ func TestHvaSomHelstSkrives(t *testing.T) {
 			rt.Fatalf("what has no fault is not sent: %d\n%s", svar.StatusCode, svar.HTML)
 		}
 		antallSendt++
-		dokumentet(t, h, referanse(t, n.Get(t, svar.Header.Get("Location")).Er(t, 200)))
+		kvittering := svar.Header.Get("Location")
+		_, _, b := dokumentet(t, h, referanse(t, n.Get(t, kvittering).Er(t, 200)))
+		var d any
+		portaltest.Must(t, json.Unmarshal(b, &d))
+		dokument := tekstene(d)
+		for _, s := range alle {
+			for navn, v := range s.felt {
+				if ikkeTekst(navn, bydel) {
+					continue
+				}
+				for _, ord := range ordene(v[0]) {
+					if !strings.Contains(dokument, ord) {
+						rt.Fatalf("%q of %s is not in the document:\n%s", ord, navn, b)
+					}
+				}
+			}
+		}
+		if len(sendte) < maksLest {
+			sendte = append(sendte, lestPDF{dokument, []byte(n.Get(t, kvittering+"/pdf").Er(t, 200).HTML)})
+		}
 	})
+	for _, s := range sendte {
+		tekst := utenMerker(strings.Join(strings.Fields(pdftest.Tekst(t, s.pdf, pdftest.Innhold()...)), ""))
+		for _, ord := range ordene(utenMerker(s.dokument)) {
+			if !strings.Contains(tekst, ord) {
+				t.Errorf("%q of the document is not in the PDF:\n%s", ord, tekst)
+			}
+		}
+	}
 	t.Logf("%d were sent, %d had faults", antallSendt, antallFeil)
 	if antallSendt == 0 || antallFeil == 0 {
 		t.Errorf("%d were sent and %d had faults: nothing was tried", antallSendt, antallFeil)
