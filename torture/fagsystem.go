@@ -66,6 +66,9 @@ func startFagsystem(ctx context.Context, l *liv, rng *rand.Rand, snill bool) (sl
 }
 
 func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
+	if m.MeldingType == typeMelding {
+		return f.mottaMelding(ctx, m)
+	}
 	mottatt := mottattType[m.MeldingType]
 	if mottatt == "" {
 		f.h.feil("message %s has the type %q", m.MeldingID, m.MeldingType)

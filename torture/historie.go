@@ -89,6 +89,7 @@ type historie struct {
 	uavklart  []*innsending          // sent, and not answered
 	meldinger map[string]*melding
 	post      posthistorie
+	rapporter rapporthistorie
 	klokke    klokkehistorie
 
 	brudd []string
@@ -104,7 +105,7 @@ func nyHistorie(frø uint64) *historie {
 		merke[i] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"[rng.IntN(32)]
 	}
 	h := &historie{merke: "KP" + string(merke), fyll: make([]byte, 1<<20),
-		paaRef: map[string]*innsending{}, paaID: map[string]*innsending{}, meldinger: map[string]*melding{}, post: nyPosthistorie(), tall: map[string]int{}}
+		paaRef: map[string]*innsending{}, paaID: map[string]*innsending{}, meldinger: map[string]*melding{}, post: nyPosthistorie(), rapporter: rapporthistorie{paaMerke: map[string]*rapport{}}, tall: map[string]int{}}
 	for i := range h.fyll {
 		h.fyll[i] = byte(rng.Uint32())
 	}

@@ -122,8 +122,8 @@ func kjor(ctx context.Context, o oppsett) (brudd []string, err error) {
 			return nil, fmt.Errorf("round %d: %w", nr, err)
 		}
 		if nr%10 == 0 || nr == k.runder {
-			fmt.Fprintf(k.ut, "round %4d  %6.1fs  søknader %5d  ettersendelser %5d  brev %4d  Fiks IO %5d (again %d)  SvarInn %4d  Altinn %4d  printed %4d  clock %5s  unanswered %4d  violations %d\n",
-				nr, time.Since(start).Seconds(), k.h.hentTall("godtatt søknad"), k.h.hentTall("godtatt ettersendelse"), k.h.hentTall("godtatt brev"),
+			fmt.Fprintf(k.ut, "round %4d  %6.1fs  søknader %5d  ettersendelser %5d  brev %4d  reports %4d  Fiks IO %5d (again %d)  SvarInn %4d  Altinn %4d  printed %4d  clock %5s  unanswered %4d  violations %d\n",
+				nr, time.Since(start).Seconds(), k.h.hentTall("godtatt søknad"), k.h.hentTall("godtatt ettersendelse"), k.h.hentTall("godtatt brev"), k.h.hentTall("godtatt bekymringsmelding"),
 				len(k.h.meldinger), k.h.hentTall("gjenleveringer"), k.h.hentTall("kvittert i SvarInn"), k.h.hentTall("brev i Altinn"),
 				k.h.hentTall("utskriftsjobber"), k.h.klokke.flyttet.Round(time.Hour), k.h.hentTall("uten svar"), k.h.hentTall("brudd"))
 		}
@@ -237,6 +237,7 @@ func (k *kjoring) runde(ctx context.Context, nr int) error {
 		rng := k.tilfeldig(nr, n+1)
 		wg.Go(func() { l.sender(lastCtx, rng, stopp) })
 	}
+	wg.Go(func() { l.melder(lastCtx, k.tilfeldig(nr, 90), stopp) })
 	vent := func(til <-chan struct{}, lengst time.Duration) {
 		select {
 		case <-til:
@@ -299,6 +300,7 @@ func (k *kjoring) dom(ctx context.Context) error {
 		return err
 	}
 	l.avklar(ctx)
+	l.avklarRapporter(ctx)
 	t := time.Now()
 	mangler, err := l.ventPaaLevering(ctx, true, stillstand)
 	if err != nil {
@@ -321,6 +323,9 @@ func (k *kjoring) dom(ctx context.Context) error {
 	k.h.sjekkHenvisninger()
 	fmt.Fprintf(k.ut, "read %d traces in %s\n", len(k.h.alle), time.Since(t).Round(time.Second/10))
 	t = time.Now()
+	if err := l.avstem(ctx); err != nil {
+		return err
+	}
 	if err := l.sjekkAlt(ctx); err != nil {
 		return err
 	}
@@ -370,8 +375,8 @@ func (k *kjoring) verifiser(ctx context.Context) {
 		return
 	}
 	n, _ := strconv.Atoi(string(m[len(m)-1][1]))
-	if vil := k.h.hentTall("godtatt søknad") + k.h.hentTall("godtatt ettersendelse") + k.h.hentTall("godtatt brev"); n < vil {
-		k.h.feil("the audit log has %d events for %d søknader, ettersendelser and brev", n, vil)
+	if vil := k.h.hentTall("godtatt søknad") + k.h.hentTall("godtatt ettersendelse") + k.h.hentTall("godtatt brev") + k.h.hentTall("godtatt bekymringsmelding"); n < vil {
+		k.h.feil("the audit log has %d events for %d søknader, ettersendelser, brev and reports", n, vil)
 	}
 	k.h.mu.Lock()
 	k.h.tall["hendelser i revisjonsloggen"] = n

@@ -175,6 +175,12 @@ func (p *postgang) trykkeri(ctx context.Context) error {
 		p.h.feil("life %d: the print folder: %v", p.nr, err)
 	}
 	for _, j := range append(jobber, mappe...) {
+		if j.Kilde == kildeMelding {
+			if err := p.trykkMelding(ctx, j); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				p.h.feil("life %d: print job %s: %v", p.nr, j.ID, err)
+			}
+			continue
+		}
 		f := p.h.paaTrykk(j.ID, j.Referanse, j.Status)
 		if !p.sett[j.ID] {
 			klar, err := p.les(j, f)

@@ -104,6 +104,11 @@ func (l *liv) mangler(ctx context.Context, straks bool) (mangler []string, err e
 		}
 		l.h.mu.Unlock()
 	}
+	rapporter, err := l.manglerRapporter(ctx, straks)
+	if err != nil {
+		return nil, err
+	}
+	mangler = append(mangler, rapporter...)
 	brev := l.h.somVenter(brev, straks)
 	statuser, err := l.brevstatuser(ctx, brev)
 	if err != nil {

@@ -74,6 +74,7 @@ func TestDommerSer(t *testing.T) {
 		_ = h.gjor(&h.forsendelseLast("f").kvittert, "", func() error { return nil })
 		return i
 	}
+	rapporten := func() *rapport { return &rapport{kontor: &kontor{svarer: true}, fiksio: map[string]*melding{}} }
 	for navn, tt := range map[string]struct {
 		gjor func(h *historie)
 		vil  string // part of the one violation; "" = none
@@ -94,6 +95,29 @@ func TestDommerSer(t *testing.T) {
 				h.stilt(naa, "")
 			}
 		}, ""},
+		"a report under two ids": {func(h *historie) {
+			r := rapporten()
+			h.kjennRapportLast(r, "1", "201")
+			h.kjennRapportLast(r, "2", "201")
+		}, "had the id 1 and now 2"},
+		"a report in two messages": {func(h *historie) {
+			r := rapporten()
+			h.rapportKom(r, "1", "m", &melding{})
+			h.rapportKom(r, "1", "n", &melding{})
+		}, "came under 2 message ids"},
+		"a report in two letters": {func(h *historie) {
+			r := rapporten()
+			h.rapportTrykkes(r, "j")
+			h.rapportTrykkes(r, "k")
+		}, "printed twice"},
+		"a letter of a report that was answered": {func(h *historie) {
+			r := rapporten()
+			h.rapportKom(r, "1", "m", &melding{sikker: true})
+			h.rapportTrykkes(r, "j")
+		}, "has answered message m"},
+		"a report that nobody has": {func(h *historie) {
+			h.rapportstatus(rapporten(), "AKSEPTERT SENDT_PRINT LEVERT")
+		}, "nobody has confirmed"},
 		"another id for the same reference": {func(h *historie) {
 			i := ny(h, "a")
 			h.svar(i, "1", "202")

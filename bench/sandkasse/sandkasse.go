@@ -54,10 +54,11 @@ type Kommune struct {
 	DigisosKanal        string `json:"digisosKanal"`
 	Fagsystem           struct {
 		Integrasjon
-		KontoID    string   `json:"fiksIOKontoId"`
-		PrivateKey string   `json:"privateKey"`
-		SvarInn    *SvarInn `json:"svarinn"` // nil: it fetches nothing
-		SvarUt     *SvarUt  `json:"svarut"`  // nil: it sends nothing
+		KontoID     string   `json:"fiksIOKontoId"`
+		PrivateKey  string   `json:"privateKey"`
+		Certificate string   `json:"certificate"`
+		SvarInn     *SvarInn `json:"svarinn"` // nil: it fetches nothing
+		SvarUt      *SvarUt  `json:"svarut"`  // nil: it sends nothing
 	} `json:"fagsystem"`
 }
 
