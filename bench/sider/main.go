@@ -1,8 +1,9 @@
 // The program sider measures the web pages of a sandbox as a browser meets them,
 // over HTTP from a process of its own:
 //
-//   - how long each page that a municipality's administrator can be led to takes,
-//     at the 95th percentile, as a part of what it may take;
+//   - how long each page that a municipality's administrator, somebody who reports a
+//     concern and somebody who receives can be led to takes, at the 95th percentile, as a
+//     part of what it may take;
 //   - what a first visit weighs on the wire: the page, style sheet, script, icon and
 //     the font that it needs, as a browser asks for them.
 //
@@ -79,7 +80,12 @@ func kjor(ctx context.Context, runder int) (bool, error) {
 	if err := n.loggInn(ctx, s); err != nil {
 		return false, fmt.Errorf("logging in: %w", err)
 	}
-	sider, err := n.finn(ctx, "/", "/forvaltning/"+s.Kommuner[0].FiksOrgID+"/tjenester")
+	if err := n.skrivMelding(ctx); err != nil {
+		return false, fmt.Errorf("writing a report: %w", err)
+	}
+	org := "/forvaltning/" + s.Kommuner[0].FiksOrgID + "/"
+	sider, err := n.finn(ctx, []string{"/om", "/bekymring", "/privat", "/offentlig", "/mottak", org}, "/", org+"tjenester", "/bekymring",
+		"/privat/steg/se-over", "/offentlig/steg/om-deg")
 	if err != nil {
 		return false, fmt.Errorf("finding the pages: %w", err)
 	}
@@ -200,11 +206,31 @@ func (n *nettleser) loggInn(ctx context.Context, s *sandkasse.Sandkasse) error {
 
 var lenker = regexp.MustCompile(`<a [^>]*href="(/[^"?#]*)"`)
 
-// finn follows the links of pages to every page under them, but for files, the
+// skrivMelding fills in the private form up to its review, and begins the other.
+func (n *nettleser) skrivMelding(ctx context.Context) error {
+	for _, s := range []struct {
+		sti  string
+		felt url.Values
+	}{
+		{"/offentlig/til/9901/00", nil},
+		{"/privat/til/9901/00", nil},
+		{"/privat/steg/om-deg", url.Values{"handling": {"neste"}}},
+		{"/privat/steg/om-barna", url.Values{"barn-antall": {"3"}, "barn1-navn": {"Lise"}, "barn2-navn": {"Per"}, "barn3-navn": {"Pål"}, "handling": {"neste"}}},
+		{"/privat/steg/bekymringen", url.Values{"melding": {strings.Repeat("Gråter hver natt. ", 500)}, "handling": {"neste"}}},
+	} {
+		if _, _, err := n.hent(ctx, http.MethodPost, n.base+s.sti, s.felt, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finn follows the links of pages to every page under the roots, but for files, the
 // APIs and other organisations.
-func (n *nettleser) finn(ctx context.Context, fra ...string) ([]string, error) {
-	rot := fra[len(fra)-1]
-	rot = rot[:strings.LastIndexByte(rot, '/')]
+func (n *nettleser) finn(ctx context.Context, rotter []string, fra ...string) ([]string, error) {
+	under := func(sti string) bool {
+		return slices.ContainsFunc(rotter, func(r string) bool { return sti == r || strings.HasPrefix(sti, strings.TrimSuffix(r, "/")+"/") })
+	}
 	sett := map[string]bool{}
 	var ut []string
 	for koe := fra; len(koe) > 0; koe = koe[1:] {
@@ -223,7 +249,7 @@ func (n *nettleser) finn(ctx context.Context, fra ...string) ([]string, error) {
 		}
 		ut = append(ut, sti)
 		for _, m := range lenker.FindAllSubmatch(side, -1) {
-			if l := string(m[1]); l == "/om" || strings.HasPrefix(l, rot+"/") {
+			if l := string(m[1]); under(l) && !strings.HasSuffix(l, "/pdf") {
 				koe = append(koe, l)
 			}
 		}
