@@ -37,6 +37,7 @@ import (
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/forvaltning"
+	"knutepunkt/internal/portal/mottak"
 	"knutepunkt/internal/store"
 	"knutepunkt/internal/svarut"
 	"knutepunkt/internal/svarut/altinn"
@@ -156,6 +157,7 @@ type App struct {
 	Utlop             *utlop.Service
 	Portal            *portal.Portal
 	Forvaltning       *forvaltning.Forvaltning
+	Mottak            *mottak.Mottak
 
 	segmenter *blob.Segments // of Blobs
 
@@ -267,7 +269,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 	}
 	cfg.Portal.BaseURL, cfg.Portal.Sesjonsklokke = cfg.BaseURL, cfg.Tokenklokke
 	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: k, Jobber: a.Jobs}, cfg.Portal,
-		append([]portal.Del{forvaltning.Del()}, cfg.Sider...)...)
+		append([]portal.Del{forvaltning.Del(), mottak.Del()}, cfg.Sider...)...)
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
 	}
@@ -275,6 +277,7 @@ func (a *App) byggRom(ctx context.Context) (err error) {
 		return err
 	}
 	a.Forvaltning = forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: cfg.amqp()})
+	a.Mottak = mottak.New(a.Portal, mottak.Deps{Melding: a.Bekymringsmelding, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(a.Bekymringsmelding)}})
 	a.AMQP = amqp.New(amqp.Config{Backend: a.FiksIO.Broker(a.Auth), Log: log, Now: k.Now, Version: Version()})
 	a.FiksIO.Koble(a.AMQP)
 	a.feiing()
@@ -355,6 +358,7 @@ func (a *App) byggHTTP(context.Context) error {
 	a.ruter = append(a.ruter, a.Bekymringsmelding.Routes()...)
 	a.ruter = append(a.ruter, a.Portal.Routes()...)
 	a.ruter = append(a.ruter, a.Forvaltning.Routes()...)
+	a.ruter = append(a.ruter, a.Mottak.Routes()...)
 	alle := auth.Tilgang{Slag: auth.Anonym, Merknad: "åpen"}
 	dokumenter, err := api.Routes(a.cfg.API...)
 	if err != nil {

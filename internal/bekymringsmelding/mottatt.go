@@ -125,7 +125,7 @@ func (s *Service) somMottatt(ctx context.Context, m Melding) (Mottatt, error) {
 		ut.Stand, ut.Siden, ut.Frist = StandVenter, k.opprettet, l.Frist
 	case l.Tilstand == levering.Bekreftet && l.Kanal == levering.KanalUtenom:
 		ut.Stand, ut.Siden = StandRegistrert, m.Levert
-	case k.tilstand == koKvittert, k.tilstand == "" && m.NaaKanal == KanalManuell: // the queue forgets what is deleted
+	case l.Tilstand == levering.Bekreftet && l.Kanal == kanalManuell: // also after the deadline, before there was a letter
 		ut.Stand, ut.Siden = StandBekreftet, m.Levert
 	default:
 		ut.Stand = StandBrev
