@@ -36,11 +36,13 @@ func (m *Mottak) innboks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var ut []ventende
+	advarsel := false
 	for _, v := range alle {
+		advarsel = advarsel || m.venterLenge(v.Siden)
 		ut = append(ut, ventende{ID: v.ID, Kontor: kontor(v.Kommunenummer, v.Bydelsnummer, v.Bydelsnavn), Type: typetekst(t, v.Type),
 			Innsendt: v.Innsendt, Frist: m.frist(r, v.Frist), Merker: m.merker(t, v.LastetNed, v.Siden, v.PaaNytt)})
 	}
-	return m.visFane(w, r, "mottakinnboks", "mottak.venter", "/mottak", map[string]any{"Alle": ut, "Kontorer": len(kontorer)})
+	return m.visFane(w, r, "mottakinnboks", "mottak.venter", "/mottak", map[string]any{"Alle": ut, "Advarsel": advarsel, "Kontorer": len(kontorer)})
 }
 
 // merker say whether a report has been downloaded, whether it was here before, and
@@ -53,11 +55,14 @@ func (m *Mottak) merker(t portal.Tolk, lastetNed, siden time.Time, paaNytt bool)
 	if paaNytt {
 		ut = append(ut, merke{t("mottak.merke.paanytt"), "info"})
 	}
-	if m.Klokke.Now().Sub(siden) >= advarselEtter {
+	if m.venterLenge(siden) {
 		ut = append(ut, merke{t("mottak.merke.advarsel"), "warning"})
 	}
 	return ut
 }
+
+// venterLenge tells whether the page warns of what has waited since then.
+func (m *Mottak) venterLenge(siden time.Time) bool { return m.Klokke.Now().Sub(siden) >= advarselEtter }
 
 // melding finds a report of the person's, with the address of its page.
 func (m *Mottak) melding(r *http.Request) (bekymringsmelding.Mottatt, string, error) {
@@ -104,7 +109,7 @@ func (m *Mottak) visMelding(w http.ResponseWriter, r *http.Request) error {
 	d := map[string]any{"V": v, "Her": her, "Venter": v.Stand == bekymringsmelding.StandVenter, "Kontor": kontor(v.Kommunenummer, v.Bydelsnummer, v.Bydelsnavn),
 		"Type": typetekst(t, v.Type), "Hendelser": hendelser(t, v)}
 	if v.Stand == bekymringsmelding.StandVenter {
-		d["Frist"], d["Merker"] = m.frist(r, v.Frist), m.merker(t, v.LastetNed, v.Siden, v.PaaNytt)
+		d["Frist"], d["Merker"], d["Advarsel"] = m.frist(r, v.Frist), m.merker(t, v.LastetNed, v.Siden, v.PaaNytt), m.venterLenge(v.Siden)
 	} else {
 		d["Status"] = t(standtekster[v.Stand].tekst)
 	}

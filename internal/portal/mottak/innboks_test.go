@@ -84,7 +84,7 @@ func TestFristen(t *testing.T) {
 	h.Frem(t, 2*time.Hour-time.Minute)
 	uten(t, h.Som(t, kari).Get(t, "/mottak"), "Advarsel")
 	h.Frem(t, time.Minute)
-	h.Som(t, kari).Get(t, "/mottak").Er(t, 200, "Advarsel: har ventet i over 2 timer")
+	h.Som(t, kari).Get(t, "/mottak").Er(t, 200, ">Advarsel<", "har ventet i over to timer")
 	til(t, h, "2026-06-16T14:59")
 	h.Som(t, kari).Get(t, "/mottak").Er(t, 200, id)
 	til(t, h, "2026-06-16T15:00")
