@@ -112,7 +112,7 @@ func TestLeverPaaNytt(t *testing.T) {
 	uten(t, n.Get(t, "/mottak").Er(t, 200, id, "Levert på nytt"), annen, "Advarsel") // it has waited here for no time
 	n.Get(t, "/mottak/meldinger/"+id).Er(t, 200, "Lagt her på nytt, etter et avvik", "Slik gjør du")
 	n.Get(t, "/mottak/meldinger/"+id+"/pdf").Er(t, 200)
-	n.Get(t, sti).Er(t, 200, id, annen, "Leveres på nytt nå", "<dt>Avvik</dt><dd>2</dd>")
+	n.Get(t, sti).Er(t, 200, id, annen, "Leveres på nytt nå", "Levert for 2 dager siden, men ikke registrert.", "<dt>Avvik</dt><dd>2</dd>")
 
 	// By letter once more, with a receipt: the gap is still there.
 	n.Post(t, "/mottak/meldinger/"+id+"/brev").Er(t, 303)
