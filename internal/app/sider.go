@@ -7,6 +7,7 @@ import (
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/bekymring"
 	"knutepunkt/internal/portal/forvaltning"
+	"knutepunkt/internal/portal/mottak"
 )
 
 // byggSider builds the pages on the rooms below them. What the caller brings beside them
@@ -15,7 +16,7 @@ func (a *App) byggSider() (err error) {
 	cfg := a.cfg.Portal
 	cfg.BaseURL, cfg.Sesjonsklokke = a.cfg.BaseURL, a.cfg.Tokenklokke
 	a.Portal, err = portal.New(portal.Deps{DB: a.DB, Ring: a.Ring, Klokke: a.cfg.Klokke, Jobber: a.Jobs}, cfg,
-		append([]portal.Del{forvaltning.Del(), bekymring.Del()}, a.cfg.Sider...)...)
+		append([]portal.Del{forvaltning.Del(), bekymring.Del(), mottak.Del()}, a.cfg.Sider...)...)
 	if err != nil {
 		return fmt.Errorf("building the pages: %w", err)
 	}
@@ -23,6 +24,7 @@ func (a *App) byggSider() (err error) {
 		a.Portal,
 		forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: a.cfg.amqp()}),
 		bekymring.New(a.Portal, bekymring.Deps{Melding: a.Bekymringsmelding, Organisasjon: a.Org}, a.cfg.Meldesider),
+		mottak.New(a.Portal, mottak.Deps{Melding: a.Bekymringsmelding, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(a.Bekymringsmelding)}}),
 	} {
 		a.sideruter = append(a.sideruter, s.Routes()...)
 	}

@@ -102,7 +102,7 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ider, err := lesIder(r.Header.Get("Content-Type"), kropp)
+	ider, err := LesIder(r.Header.Get("Content-Type"), kropp)
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,9 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 	return httpx.JSON(w, http.StatusOK, ut)
 }
 
-// lesIder reads a list of ids; feil.Ugyldig, feil.ForStor.
-func lesIder(contentType string, kropp []byte) (ider []string, err error) {
+// LesIder reads a list of ids, at most 1000: JSON (an array, or an object with ider), or
+// for text/plain and text/csv one on each line. feil.Ugyldig, feil.ForStor.
+func LesIder(contentType string, kropp []byte) (ider []string, err error) {
 	kropp = bytes.TrimPrefix(kropp, []byte("\ufeff"))
 	typ, _, _ := mime.ParseMediaType(contentType)
 	switch forst := bytes.TrimSpace(kropp); {
@@ -182,9 +183,8 @@ func (s *Service) RegistrerMottatt(ctx context.Context, b Bydel, ider []string) 
 				ut.TidligereMeldt = append(ut.TidligereMeldt, id)
 			}
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM bekymring_melding WHERE ressurs_id = $1 AND levert > 0 AND `+ikkeAvstemt, b.RessursID).
-			Scan(&ut.GjenstaaendeAvvik); err != nil {
-			return fmt.Errorf("counting gaps: %w", err)
+		if ut.GjenstaaendeAvvik, err = antallAvvik(ctx, tx, b.RessursID); err != nil {
+			return err
 		}
 		return s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), Handling: "BEKYMRINGSMELDING_AVSTEMT", FiksOrg: b.FiksOrgID,
 			Underressurs: b.RessursID, Payload: strings.Join(ut.Registrert, ",")})

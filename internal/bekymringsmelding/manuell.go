@@ -22,6 +22,8 @@ type Ventende struct {
 	ID, FiksOrgID, RessursID, Kommunenummer, Bydelsnummer, Bydelsnavn string
 	Type                                                              skjema.Type
 	Innsendt, Frist                                                   time.Time // Frist: then it goes as a letter
+	Siden                                                             time.Time // when it was laid here
+	PaaNytt                                                           bool      // it was delivered before, and comes once more after a gap
 	LastetNed                                                         time.Time // first download; zero: none
 }
 
@@ -51,6 +53,29 @@ func (s *Service) mineBydeler(ctx context.Context, av auth.Caller) ([]string, er
 	return slices.Compact(ut), nil
 }
 
+// MineBydeler are the offices whose reports the person may read, also deactivated
+// ones, by municipality and number.
+func (s *Service) MineBydeler(ctx context.Context, av auth.Caller) ([]Bydel, error) {
+	mine, err := s.mineBydeler(ctx, av)
+	if err != nil {
+		return nil, err
+	}
+	var ut []Bydel
+	for _, id := range mine {
+		b, err := s.BydelMedRessurs(ctx, id)
+		if feil.Er(err, feil.IkkeFunnet) { // a ressurs without an office receives nothing
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		ut = append(ut, b)
+	}
+	slices.SortFunc(ut, func(a, b Bydel) int {
+		return strings.Compare(a.Kommunenummer+a.Bydelsnummer, b.Kommunenummer+b.Bydelsnummer)
+	})
+	return ut, nil
+}
+
 // Venter lists what waits for the person to be fetched by hand, the oldest first, in
 // an organisation ("" for all). Only what was sent while MANUELL_MOTTAK was the
 // bydel's channel is there (§8).
@@ -78,7 +103,8 @@ func (s *Service) Venter(ctx context.Context, av auth.Caller, fiksOrgID string) 
 				return nil, fmt.Errorf("delivery of %s: %w", m.ID, err)
 			}
 			ut = append(ut, Ventende{ID: m.ID, FiksOrgID: m.FiksOrgID, RessursID: m.RessursID, Kommunenummer: m.Kommunenummer,
-				Bydelsnummer: m.Bydelsnummer, Bydelsnavn: m.Bydelsnavn, Type: m.Type, Innsendt: m.Innsendt, Frist: l.Frist, LastetNed: k.lastetNed})
+				Bydelsnummer: m.Bydelsnummer, Bydelsnavn: m.Bydelsnavn, Type: m.Type, Innsendt: m.Innsendt, Frist: l.Frist,
+				Siden: k.opprettet, PaaNytt: m.Tilstand == Levert, LastetNed: k.lastetNed})
 		}
 	}
 	slices.SortStableFunc(ut, func(a, b Ventende) int { return a.Innsendt.Compare(b.Innsendt) })

@@ -332,7 +332,7 @@ func FuzzLesIder(f *testing.F) {
 		f.Add("application/json", []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, ct string, b []byte) {
-		ider, err := lesIder(ct, b)
+		ider, err := LesIder(ct, b)
 		if err == nil && (len(ider) == 0 || len(ider) > maksIder) {
 			t.Errorf("%d ids", len(ider))
 		}

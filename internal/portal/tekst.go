@@ -131,6 +131,25 @@ func Dato(spraak string, t time.Time) string {
 	return fmt.Sprintf("%d. %s %d", t.Day(), maaneder["nb"][t.Month()-1], t.Year())
 }
 
+var ukedager = map[string][7]string{
+	"nb": {"søndag", "mandag", "tirsdag", "onsdag", "torsdag", "fredag", "lørdag"},
+	"nn": {"sundag", "måndag", "tysdag", "onsdag", "torsdag", "fredag", "laurdag"},
+	"en": {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+}
+
+// Ukedag is a day that is near, in words, in Norway: «tirsdag 24. november».
+func Ukedag(spraak string, t time.Time) string {
+	t = klokke.Oslo(t)
+	navn, kjent := ukedager[spraak]
+	if !kjent {
+		navn = ukedager["nb"]
+	}
+	if spraak == "en" {
+		return fmt.Sprintf("%s %d %s", navn[t.Weekday()], t.Day(), maaneder["en"][t.Month()-1])
+	}
+	return fmt.Sprintf("%s %d. %s", navn[t.Weekday()], t.Day(), maaneder["nb"][t.Month()-1])
+}
+
 // Klokkeslett is a time of day in Norway: «14.02».
 func Klokkeslett(spraak string, t time.Time) string {
 	if spraak == "en" {

@@ -113,6 +113,12 @@ func TestTider(t *testing.T) {
 			t.Errorf("%s: %s", sprak, got)
 		}
 	}
+	// In Norway it is the next day.
+	for sprak, want := range map[string]string{"nb": "onsdag 4. november", "nn": "onsdag 4. november", "en": "Wednesday 4 November"} {
+		if got := Ukedag(sprak, time.Date(2026, 11, 3, 23, 30, 0, 0, time.UTC)); got != want {
+			t.Errorf("%s: %s", sprak, got)
+		}
+	}
 }
 
 // What others made is as they made it.

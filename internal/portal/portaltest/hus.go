@@ -29,6 +29,7 @@ import (
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/bekymring"
 	"knutepunkt/internal/portal/forvaltning"
+	"knutepunkt/internal/portal/mottak"
 	"knutepunkt/internal/portal/utvikler"
 	"knutepunkt/internal/sandbox/utsteder"
 	"knutepunkt/internal/store"
@@ -117,13 +118,14 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 	Must(t, err)
 	h.Utlop.Registrer(h.Fio.Sertifikatutlop)
 	h.Utlop.Registrer(h.Inn.Sertifikatutlop)
+	_, trykkeriet := grunntest.Plattformnokkel(t)
 	h.Bek, err = bekymringsmelding.New(bekymringsmelding.Deps{DB: g.DB, Ring: g.Ring, Blobs: g.Blobs, Klokke: g.Klokke, Jobber: g.Jobs, Organisasjon: h.Org,
 		Levering: lev, FiksIO: h.Fio, Audit: rev, Mail: g.Mail, Navn: folkeregister, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))},
-		bekymringsmelding.Config{BaseURL: base})
+		bekymringsmelding.Config{BaseURL: base, PrintSertifikat: trykkeriet})
 	Must(t, err)
 	h.router = &httpx.Router{Klokke: g.Klokke, Log: slog.New(slog.NewTextHandler(h.Logg, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	h.P, err = portal.New(portal.Deps{DB: g.DB, Ring: g.Ring, Klokke: g.Klokke, Jobber: g.Jobs},
-		portal.Config{BaseURL: base, Testmiljo: true, OIDC: oidc}, forvaltning.Del(), utvikler.Del(), bekymring.Del())
+		portal.Config{BaseURL: base, Testmiljo: true, OIDC: oidc}, forvaltning.Del(), utvikler.Del(), bekymring.Del(), mottak.Del())
 	Must(t, err)
 	u, err := utsteder.New(utsteder.Config{BaseURL: base, Klokke: g.Klokke,
 		Klienter: []utsteder.Klient{klient},
@@ -139,6 +141,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, utvikler.New(h.P, sandkasse{h}).Routes()...)
 	ruter = append(ruter, bekymring.New(h.P, bekymring.Deps{Melding: h.Bek, Organisasjon: h.Org}, bekymring.Config{}).Routes()...)
+	ruter = append(ruter, mottak.New(h.P, mottak.Deps{Melding: h.Bek, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(h.Bek)}}).Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
 		h.P.Rute("GET /prove/403", aapen, feilende(feil.IngenTilgang)), h.P.Rute("GET /prove/429", aapen, feilende(feil.ForMange)))
 	Must(t, auth.Guard(h.router, h.P, h.Org, ruter))
