@@ -84,7 +84,7 @@ func kjor(ctx context.Context, runder int) (bool, error) {
 		return false, fmt.Errorf("writing a report: %w", err)
 	}
 	org := "/forvaltning/" + s.Kommuner[0].FiksOrgID + "/"
-	sider, err := n.finn(ctx, []string{"/om", "/bekymring", "/privat", "/offentlig", "/mottak", org}, "/", org+"tjenester", "/bekymring", "/mottak", "/mottak",
+	sider, err := n.finn(ctx, []string{"/om", "/bekymring", "/privat", "/offentlig", "/mottak", org}, "/", org+"tjenester", "/bekymring", "/mottak",
 		"/privat/steg/se-over", "/offentlig/steg/om-deg")
 	if err != nil {
 		return false, fmt.Errorf("finding the pages: %w", err)

@@ -258,7 +258,9 @@ func TestTapteMeldinger(t *testing.T) {
 	}
 	uleselig("sent")
 	ider := g.venter(t, antall)
+	g.mu.Lock()
 	g.frisk = true
+	g.mu.Unlock()
 	if len(g.tapt) != antall/3 {
 		t.Fatalf("%d reports were lost", len(g.tapt))
 	}
@@ -277,8 +279,22 @@ func TestTapteMeldinger(t *testing.T) {
 		t.Errorf("reconciled: %+v", svar)
 	}
 
-	// By the morning after, the office's contacts know which, and nobody's name.
-	k.fram(t, "28h")
+	// Within a day the page shows each, and how old it is; and nobody's name.
+	k.fram(t, "23h")
+	kontor := "/mottak/avstemming/" + fjordvik.Bydeler[0].RessursID
+	b := k.leser(t, administrator(t, k), kontor)
+	side := b.hent(kontor)
+	for _, id := range ider {
+		if tapt := slices.Contains(g.tapt, id); strings.Contains(side, id) != tapt {
+			t.Errorf("%s: lost: %t, shown: %t", id, tapt, !tapt)
+		}
+	}
+	if !strings.Contains(side, "23 timer") {
+		t.Errorf("the age of a gap is not on the page:\n%s", side)
+	}
+
+	// By the morning after, the office's contacts know too.
+	k.fram(t, "5h")
 	status, brev := k.kall(t, k.client, "GET", "/sandbox/mail", "")
 	if status != 200 || !strings.Contains(brev, "levert, men ikke registrert") {
 		t.Errorf("nobody was told: %s", brev)
@@ -289,6 +305,39 @@ func TestTapteMeldinger(t *testing.T) {
 		}
 	}
 	uleselig("told")
+
+	// Delivered again on the page they come once more, the same; and the gap stays until the
+	// office says that it has them.
+	for _, id := range g.tapt {
+		til, tekst := b.send(kontor + "/avvik/" + id + "/lever")
+		if til != kontor+"/avvik/"+id+"/paa-vei" {
+			t.Fatalf("at %s: %s", til, tekst)
+		}
+	}
+	igjen := g.venter(t, len(g.tapt))
+	slices.Sort(igjen)
+	if tapt := slices.Sorted(slices.Values(g.tapt)); !slices.Equal(igjen, tapt) {
+		t.Errorf("%v came again, %v were lost", igjen, tapt)
+	}
+	k.fram(t, "1s")
+	if side := b.hent(kontor); !strings.Contains(side, g.tapt[0]) {
+		t.Error("a gap has closed by itself")
+	}
+	felt := []string{"maate", "valgte", "nokkel", "en"}
+	for _, id := range g.tapt {
+		felt = append(felt, "id", id)
+	}
+	b.send(kontor, felt...)
+	if side := b.hent(kontor); slices.ContainsFunc(g.tapt, func(id string) bool { return strings.Contains(side, id) }) {
+		t.Errorf("a gap is left:\n%s", side)
+	}
+	if svar := meld(); svar.GjenstaaendeAvvik != 0 || len(svar.Registrert) != 0 || len(svar.TidligereMeldt) != antall {
+		t.Errorf("at the end: %+v", svar)
+	}
+	if len(g.lagret) != antall {
+		t.Errorf("the fagsystem has %d of %d reports", len(g.lagret), antall)
+	}
+	uleselig("at the end")
 }
 
 // som are the headers of an integrasjon that calls.
