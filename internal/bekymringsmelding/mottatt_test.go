@@ -2,6 +2,7 @@ package bekymringsmelding
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,15 @@ func TestMottatt(t *testing.T) {
 	}
 	if len(alle) != 3 { // brev, and those that nobody fetched
 		t.Errorf("%d after 31 days", len(alle))
+	}
+	// What came late is there for 30 days from then.
+	_, err = h.s.RegistrerMottatt(auth.With(t.Context(), bruker), b, []string{venter})
+	must(t, err)
+	h.Frem(t, 24*time.Hour)
+	alle, err = h.s.Hentede(t.Context(), bruker)
+	must(t, err)
+	if i := slices.IndexFunc(alle, func(m Mottatt) bool { return m.ID == venter }); i < 0 || alle[i].Stand != StandRegistrert {
+		t.Errorf("delivered the day before: %+v", alle)
 	}
 	if m := h.slettetStand(t, bekreftet); m.Slettet.IsZero() {
 		t.Errorf("not deleted: %+v", m)
