@@ -135,6 +135,9 @@ func (s *Service) OppdaterSak(ctx context.Context, fiksOrgID, digisosID string, 
 		if err != nil {
 			return "", err
 		}
+		if err := s.fagsystemetHar(ctx, tx, k); err != nil {
+			return "", err
+		}
 		return id, s.settOppdatering(ctx, tx, k, id, referanser)
 	})
 }
@@ -194,7 +197,7 @@ func (s *Service) LastOppFiler(ctx context.Context, fiksOrgID, digisosID string,
 			ider = append(ider, d.ID)
 		}
 		ut = infoer(dokumenter)
-		return strings.Join(ider, ","), nil
+		return strings.Join(ider, ","), s.fagsystemetHar(ctx, tx, k)
 	})
 	return ut, err
 }

@@ -65,6 +65,12 @@ func (s *Service) Routes() []auth.Route {
 		{Pattern: "POST /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.postKonfigurasjon},
 		{Pattern: "PUT /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.putKonfigurasjon},
 		{Pattern: "DELETE /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.deleteKonfigurasjon},
+
+		{Pattern: "GET /digisos/api/v1/konfigurasjon/{fiksOrgId}/avstemming", Tilgang: admin, Handler: s.getAvstemming},
+		{Pattern: "PUT /digisos/api/v1/konfigurasjon/{fiksOrgId}/avstemming", Tilgang: admin, Handler: s.putAvstemming},
+		{Pattern: "POST /digisos/api/v1/avstemming/{fiksOrgId}", Tilgang: fagsystem, Handler: s.postAvstemming, MaxBody: maksAvstemming},
+		{Pattern: "GET /digisos/api/v1/avstemming/{fiksOrgId}/avvik", Tilgang: fagsystem, Handler: s.getAvvik},
+		{Pattern: "POST /digisos/api/v1/avstemming/{fiksOrgId}/avvik/{id}/lever", Tilgang: fagsystem, Handler: s.postLeverPaaNytt},
 	}
 }
 

@@ -2,6 +2,7 @@ package digisos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -18,6 +19,7 @@ const (
 	sletteplikt  = "digisos.sletting"      // deletes cases whose life is over
 	pliktAntall  = 200                     // rows of one transaction
 	nyttSletting = 24 * time.Hour          // a case that cannot be deleted is tried again after
+	avvikplikt   = "digisos.avvik"         // tells of what is delivered and not registered
 )
 
 func (s *Service) registrerPlikter() {
@@ -25,6 +27,7 @@ func (s *Service) registrerPlikter() {
 		Next: s.neste(&s.nesteUtlop, `SELECT coalesce(min(utloper), 0) FROM digisos_mellomlagret`)})
 	s.Jobber.AddDuty(jobs.Duty{Name: sletteplikt, RunOnce: s.slettGamle,
 		Next: s.neste(&s.nesteSletting, `SELECT coalesce(min(slettes), 0) FROM digisos_sak WHERE slettet = 0`)})
+	s.Jobber.AddDuty(jobs.Duty{Name: avvikplikt, RunOnce: s.varsleAvvik, Next: s.nesteAvvik})
 }
 
 // neste asks the table, and remembers the answer for vekk.
@@ -72,6 +75,9 @@ func (s *Service) slettUtlopt(ctx context.Context, naa time.Time) error {
 	}
 }
 
+// errAvvik: the content of a gap stays.
+var errAvvik = errors.New("a gap is open")
+
 // slettGamle deletes the cases whose life is over. One that cannot be deleted
 // (its delivery is not at an end) gets another day and a line in its history.
 func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
@@ -86,11 +92,16 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 			if err == nil {
 				continue
 			}
-			s.Log.WarnContext(ctx, "case could not be deleted", "digisosId", id, "error", err)
+			if !errors.Is(err, errAvvik) {
+				s.Log.WarnContext(ctx, "case could not be deleted", "digisosId", id, "error", err)
+			}
 			if err := s.DB.Write(ctx, func(tx *store.Tx) error {
 				if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET slettes = $2 WHERE id = $1`,
 					id, store.Micros(naa.Add(nyttSletting))); err != nil {
 					return fmt.Errorf("postponing the deletion of %s: %w", id, err)
+				}
+				if errors.Is(err, errAvvik) {
+					return nil // it is so for as long as the gap is there
 				}
 				return s.skrivHistorikk(ctx, tx, id, DigisosSlettetFeilet, "")
 			}); err != nil {
@@ -141,6 +152,11 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 				return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: forsendelse %s er ikke levert", id)
 			}
 		}
+		if avvik, err := harAvvik(ctx, tx, k.ID); err != nil {
+			return err
+		} else if avvik {
+			return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: kommunen har ikke meldt at alt er registrert").Med(errAvvik)
+		}
 		for _, id := range l.alleDokumenter() {
 			if err := s.Dokumentlager.Slett(ctx, tx, id); err != nil {
 				return fmt.Errorf("deleting document %s: %w", id, err)
@@ -150,6 +166,7 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 			`DELETE FROM digisos_forsendelse WHERE sak_id = $1`,
 			`DELETE FROM digisos_fil WHERE sak_id = $1`,
 			`DELETE FROM digisos_klage WHERE sak_id = $1`,
+			`DELETE FROM digisos_overlevert WHERE sak_id = $1`,
 			`UPDATE digisos_historikk SET tekst = NULL WHERE sak_id = $1`,
 		} {
 			if _, err := tx.ExecContext(ctx, q, k.ID); err != nil {

@@ -262,6 +262,9 @@ func (k kilde) Endret(ctx context.Context, tx *store.Tx, l levering.Levering) er
 			return err
 		}
 	}
+	if err := s.overlevert(ctx, tx, sakID, l); err != nil {
+		return err
+	}
 	if l.Kilde == KildeProve && l.Ferdig() {
 		return proveFerdig(ctx, tx, sakID)
 	}
