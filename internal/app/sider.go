@@ -24,7 +24,7 @@ func (a *App) byggSider() (err error) {
 		a.Portal,
 		forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: a.cfg.amqp()}),
 		bekymring.New(a.Portal, bekymring.Deps{Melding: a.Bekymringsmelding, Organisasjon: a.Org}, a.cfg.Meldesider),
-		mottak.New(a.Portal, mottak.Deps{Melding: a.Bekymringsmelding, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(a.Bekymringsmelding)}}),
+		mottak.New(a.Portal, mottak.Deps{Melding: a.Bekymringsmelding, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(a.Bekymringsmelding), mottak.Digisos(a.Digisos)}}),
 	} {
 		a.sideruter = append(a.sideruter, s.Routes()...)
 	}

@@ -28,6 +28,7 @@ import (
 	"knutepunkt/client"
 	"knutepunkt/cms"
 	"knutepunkt/internal/bekymringsmelding"
+	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/lesbart"
 	"knutepunkt/internal/sandbox"
 )
@@ -71,7 +72,7 @@ func (g *glemsk) motta(ctx context.Context, m *client.Mottatt) error {
 }
 
 // lytt has the fagsystem of the kommune's konto listen until the test ends.
-func (g *glemsk) lytt(t *testing.T, k *kasse, kommune sandbox.Kommune) {
+func (k *kasse) lytt(t *testing.T, kommune sandbox.Kommune, motta func(context.Context, *client.Mottatt) error) {
 	t.Helper()
 	privat, err := x509.ParsePKCS8PrivateKey(lesPEM(t, k, kommune.Fagsystem.PrivateKey, "PRIVATE KEY"))
 	if err != nil {
@@ -83,8 +84,8 @@ func (g *glemsk) lytt(t *testing.T, k *kasse, kommune sandbox.Kommune) {
 	go func() {
 		defer close(ferdig)
 		err := c.Lytt(ctx, client.Mottaker{Addr: net.JoinHostPort(k.b.AMQP.Host, strconv.Itoa(k.b.AMQP.Port)), KontoID: kommune.Fagsystem.FiksIOKontoID,
-			Nokler: []cms.Key{{Private: privat.(*rsa.PrivateKey)}}, Prefetch: 1, Brutt: func(err error) { t.Logf("the fagsystem's connection: %v", err) }}, func(ctx context.Context, m *client.Mottatt) error {
-			err := g.motta(ctx, m)
+			Nokler: []cms.Key{{Private: privat.(*rsa.PrivateKey)}}, Prefetch: 1}, func(ctx context.Context, m *client.Mottatt) error {
+			err := motta(ctx, m)
 			if err != nil {
 				t.Logf("the fagsystem: %v", err)
 			}
@@ -208,7 +209,7 @@ func TestTapteMeldinger(t *testing.T) {
 	k := startMed(t, dir, slog.New(slog.NewTextHandler(logg, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	fjordvik := k.kommune(t, "9901")
 	g := &glemsk{lagret: map[string]string{}, fikk: make(chan string, 100)}
-	g.lytt(t, k, fjordvik)
+	k.lytt(t, fjordvik, g.motta)
 
 	var sok lesbart.Sok
 	merke := func(nr int, hva string) string {
@@ -345,4 +346,41 @@ func (k *kasse) som(t *testing.T, i sandbox.Integrasjon) []string {
 	t.Helper()
 	return []string{"Authorization", "Bearer " + k.token(t, k.b.Tokens.Maskinporten, "{orgno}", i.Organisasjonsnummer, "{scope}", "ks:fiks"),
 		"IntegrasjonId", i.IntegrasjonID, "IntegrasjonPassord", i.IntegrasjonPassord}
+}
+
+// The same is offered for what comes from NAV: turned on on one page, a søknad that the
+// fagsystem has acknowledged and lost is seen on another, delivered again and registered.
+func TestTaptSoknad(t *testing.T) {
+	t.Parallel()
+	k := start(t, t.TempDir())
+	fjordvik := k.kommune(t, "9901")
+	fikk := make(chan string, 10)
+	k.lytt(t, fjordvik, func(ctx context.Context, m *client.Mottatt) error {
+		if _, err := m.Svar(ctx, digisos.TypeSoknadMottatt); err != nil {
+			return err
+		}
+		fikk <- m.MeldingID
+		return nil
+	})
+	b := k.leser(t, administrator(t, k), "/forvaltning")
+	b.send("/forvaltning/"+fjordvik.FiksOrgID+"/digisos/avstemming", "avstemming", "ja")
+	id, err := k.send(t, k.b.Personer[0].Fnr, "9901", "tapt-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forst := <-fikk
+	k.fram(t, "1s")
+	kommunen := "/mottak/avstemming/" + fjordvik.FiksOrgID
+	if side := b.hent(kommunen); !strings.Contains(side, id) {
+		t.Fatalf("the gap is not shown:\n%s", side)
+	}
+	b.send(kommunen + "/avvik/" + id + "/lever")
+	if igjen := <-fikk; igjen == forst {
+		t.Error("it is the same message")
+	}
+	k.fram(t, "1s")
+	b.send(kommunen, "maate", "valgte", "nokkel", "en", "id", id)
+	if side := b.hent(kommunen); strings.Contains(side, id) {
+		t.Errorf("the gap is still there:\n%s", side)
+	}
 }

@@ -317,7 +317,7 @@ func digisosFaner(t portal.Tolk, orgID, valgt string) portal.Faner {
 	u := "/forvaltning/" + orgID + "/digisos"
 	return portal.Faner{Merke: t("tjeneste.digisos"), Faner: []portal.Fane{
 		{Tekst: t("tjeneste.oppsett"), URL: u, Valgt: valgt == "oppsett"}, {Tekst: t("stenging.tittel"), URL: u + "/stenging", Valgt: valgt == "stenging"},
-		{Tekst: t("prov.tittel"), URL: u + "/prov", Valgt: valgt == "prov"}}}
+		{Tekst: t("avstem.tittel"), URL: u + "/avstemming", Valgt: valgt == "avstemming"}, {Tekst: t("prov.tittel"), URL: u + "/prov", Valgt: valgt == "prov"}}}
 }
 
 // visForutsetninger is the page before the wizard.

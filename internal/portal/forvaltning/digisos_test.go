@@ -277,3 +277,23 @@ func TestEndringOverlever(t *testing.T) {
 	}
 	n.Post(t, sti, "versjon", v, "ansvarlig", "Nytt navn").Til(t, "/forvaltning/"+portaltest.OrgTest+"/digisos?lagret=1")
 }
+
+// Reconciliation is off, is turned on with a day to count from, and off again.
+func TestAvstemmingPaaOgAv(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Dokumentlager(t, portaltest.OrgTest)
+	h.Konfigurer(t)
+	n := h.Som(t, portaltest.Admin)
+	side := "/forvaltning/" + portaltest.OrgTest + "/digisos"
+	n.Get(t, side).Er(t, 200, `href="`+side+`/avstemming"`)
+	n.Get(t, side+"/avstemming").Er(t, 200, "Vil dere avstemme")
+	n.Post(t, side+"/avstemming").Er(t, 422, "Velg om dere vil avstemme")
+	n.Post(t, side+"/avstemming", "avstemming", "ja").Til(t, side+"?lagret=1")
+	n.Get(t, side+"/avstemming").Er(t, 200, "Avstemming har vært på siden 10. juni 2026", `href="/mottak/avstemming"`)
+	n.Get(t, "/mottak/avstemming").Til(t, "/mottak/avstemming/"+portaltest.OrgTest)
+	n.Get(t, "/mottak/avstemming/"+portaltest.OrgTest).Er(t, 200, "Søknader og ettersendelser fra Digisos")
+	n.Post(t, side+"/avstemming", "avstemming", "nei").Til(t, side+"?lagret=1")
+	n.Get(t, "/mottak/avstemming/"+portaltest.OrgTest).Er(t, 404)
+	h.Som(t, portaltest.Innbyg).Get(t, side+"/avstemming").Er(t, 404)
+}

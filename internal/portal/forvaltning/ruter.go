@@ -41,6 +41,8 @@ func (p *Forvaltning) Routes() []auth.Route {
 		p.Rute("POST "+org+"/digisos/endre/{steg}", endre, p.lagreEndring),
 		p.Rute("GET "+org+"/digisos/stenging", endre, p.visStenging),
 		p.Rute("POST "+org+"/digisos/stenging", endre, p.lagreStenging),
+		p.Rute("GET "+org+"/digisos/avstemming", endre, p.visAvstemming),
+		p.Rute("POST "+org+"/digisos/avstemming", endre, p.lagreAvstemming),
 
 		p.Rute("GET "+org+"/integrasjoner", endre, p.visIntegrasjoner),
 		p.Rute("GET "+org+"/integrasjoner/ny", endre, p.visNyIntegrasjon),

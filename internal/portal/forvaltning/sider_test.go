@@ -22,7 +22,7 @@ func orgSider(t *testing.T, h *portaltest.Hus) map[string]int {
 	id, _ := h.Fagsystem(t, portaltest.OrgTest, "Fagsystem")
 	u := "/forvaltning/" + portaltest.OrgTest
 	sider := medKontosider(t, h, map[string]int{u + "/tjenester": 3, u + "/digisos": 4, u + "/digisos/ferdig": 4, u + "/digisos/endre/kanal": 4,
-		u + "/digisos/endre/kontakt": 4, u + "/digisos/stenging": 4, u + "/digisos/prov": 4,
+		u + "/digisos/endre/kontakt": 4, u + "/digisos/stenging": 4, u + "/digisos/avstemming": 4, u + "/digisos/prov": 4,
 		u + "/integrasjoner": 4, u + "/integrasjoner/ny": 4, u + "/integrasjoner/" + id: 4, u + "/integrasjoner/" + id + "/endre": 4,
 		u + "/integrasjoner/" + id + "/passord": 4, u + "/integrasjoner/" + id + "/slett": 4,
 		u + "/brukere": 4, u + "/brukere/ny": 4,

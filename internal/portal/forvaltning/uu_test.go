@@ -64,6 +64,7 @@ func tilstander(t *testing.T, h *portaltest.Hus) []portaltest.Tilstand {
 		portaltest.Som("digisos", portaltest.Admin, test+"/digisos", 200, nil),
 		portaltest.Som("endre", portaltest.Admin, test+"/digisos/endre/kanal", 200, nil),
 		portaltest.Som("stenging", portaltest.Admin, test+"/digisos/stenging", 200, nil),
+		portaltest.Som("avstemming", portaltest.Admin, test+"/digisos/avstemming", 200, nil),
 		portaltest.Som("endre-konflikt", portaltest.Admin, test+"/digisos/endre/behandlingsansvarlig", 200, func(f *portaltest.Vindu) {
 			portaltest.JS[any](f, `document.querySelector("[name=versjon]").value = "eldre"`)
 			portaltest.JS[any](f, `document.querySelector("main form button[type=submit]").click()`)

@@ -82,9 +82,9 @@ func (m *Mottak) visAvstemming(w http.ResponseWriter, r *http.Request) error {
 
 // avviket is a gap as it is shown.
 type avviket struct {
-	ID, Hva, Kanal, Alder string
-	Levert                time.Time
-	PaaVei, Krysset       bool
+	ID, Hva, Kanal, Alder, Ref string
+	Levert                     time.Time
+	PaaVei, Krysset            bool
 }
 
 // enhetside is what the page of an office shows beside what is so.
@@ -113,7 +113,7 @@ func (m *Mottak) visEnhetMed(w http.ResponseWriter, r *http.Request, e enhet, st
 		if len(avvik) == maksViste {
 			break
 		}
-		avvik = append(avvik, avviket{ID: a.ID, Hva: t(a.Hva), Kanal: t(a.Kanal), Alder: alder(t, naa.Sub(a.Levert)), Levert: a.Levert, PaaVei: a.PaaVei,
+		avvik = append(avvik, avviket{ID: a.ID, Ref: a.Ref, Hva: t(a.Hva), Kanal: t(a.Kanal), Alder: alder(t, naa.Sub(a.Levert)), Levert: a.Levert, PaaVei: a.PaaVei,
 			Krysset: slices.Contains(s.felt["id"], a.ID)})
 	}
 	var feilene []portal.Lenke

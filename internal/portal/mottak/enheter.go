@@ -6,7 +6,9 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/bekymringsmelding"
+	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
+	"knutepunkt/internal/levering"
 )
 
 // Avstemming is a service whose receivers tell what they have registered: what is
@@ -40,6 +42,7 @@ type Avvik struct {
 	ID       string // UUID
 	Hva      string // what kind it is
 	Kanal    string // how it was delivered
+	Ref      string // what the receiver's system knows it by, when that is not the id; no key
 	Innsendt time.Time
 	Levert   time.Time
 	PaaVei   bool // it is being delivered once more
@@ -48,7 +51,7 @@ type Avvik struct {
 // Avstemt is the answer to what an office has registered.
 type Avstemt struct {
 	Registrert, Tidligere int      // closed by this, and before
-	Ukjent                []string // ids of nothing that was sent to the office; UUIDs
+	Ukjent                []string // ids of nothing that was sent to the office
 	Ugyldige              int      // what is no id
 	Gjenstaar             int      // gaps
 }
@@ -114,13 +117,7 @@ func (b bekymring) Registrer(ctx context.Context, av auth.Caller, enhetID string
 		return ut, err
 	}
 	ut = Avstemt{Registrert: len(svar.Registrert), Tidligere: len(svar.TidligereMeldt), Gjenstaar: svar.GjenstaaendeAvvik}
-	for _, id := range svar.Ukjent {
-		if erID(id) {
-			ut.Ukjent = append(ut.Ukjent, id)
-		} else {
-			ut.Ugyldige++
-		}
-	}
+	ut.Ukjent, ut.Ugyldige = kjenn(svar.Ukjent)
 	return ut, nil
 }
 
@@ -131,4 +128,85 @@ func (b bekymring) LeverPaaNytt(ctx context.Context, av auth.Caller, enhetID, id
 		return err
 	}
 	return b.s.LeverPaaNytt(auth.With(ctx, av), bydel, id)
+}
+
+// Digisos lets municipalities reconcile what they are delivered from NAV, by those who
+// administer them.
+func Digisos(s *digisos.Service) Avstemming { return digisosene{s} }
+
+type digisosene struct{ s *digisos.Service }
+
+var digisoskanaler = map[string]string{levering.KanalFiksIO: "mottak.kanal.fiksio", levering.KanalSvarUt: "mottak.kanal.svarut"}
+
+// Enheter implements Avstemming.
+func (d digisosene) Enheter(ctx context.Context, av auth.Caller) (ut []Enhet, err error) {
+	alle, err := d.s.MineAvstemminger(ctx, av)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range alle {
+		e := Enhet{ID: a.Organisasjon.ID, Navn: a.Organisasjon.Navn, Tjeneste: "mottak.tjeneste.digisos", Om: "mottak.lever.om.digisos",
+			Sendt: a.Sendt, Bekreftet: a.Bekreftet, Registrert: a.Registrert, AntallAvvik: a.AntallAvvik}
+		for _, v := range a.Avvik {
+			hva, ref := "mottak.type.soknad", ""
+			if v.Ettersendelse {
+				hva, ref = "mottak.type.ettersendelse", v.DigisosID+"/"+v.NavEksternRefID
+			}
+			kanal, kjent := digisoskanaler[v.Kanal]
+			if !kjent {
+				kanal = "mottak.kanal.utenom"
+			}
+			e.Avvik = append(e.Avvik, Avvik{ID: v.ID, Hva: hva, Kanal: kanal, Ref: ref, Innsendt: v.Sendt, Levert: v.Levert, PaaVei: v.PaaVei})
+		}
+		ut = append(ut, e)
+	}
+	return ut, nil
+}
+
+// min checks that the person reconciles for the municipality.
+func (d digisosene) min(ctx context.Context, av auth.Caller, enhetID string) error {
+	alle, err := d.s.MineAvstemminger(ctx, av)
+	if err != nil {
+		return err
+	}
+	for _, a := range alle {
+		if a.Organisasjon.ID == enhetID {
+			return nil
+		}
+	}
+	return ukjentEnhet()
+}
+
+// Registrer implements Avstemming.
+func (d digisosene) Registrer(ctx context.Context, av auth.Caller, enhetID string, ider []string) (ut Avstemt, err error) {
+	if err := d.min(ctx, av, enhetID); err != nil {
+		return ut, err
+	}
+	svar, err := d.s.RegistrerMottatt(auth.With(ctx, av), enhetID, ider)
+	if err != nil {
+		return ut, err
+	}
+	ut = Avstemt{Registrert: len(svar.Registrert), Tidligere: len(svar.TidligereMeldt), Gjenstaar: svar.GjenstaaendeAvvik}
+	ut.Ukjent, ut.Ugyldige = kjenn(svar.Ukjent)
+	return ut, nil
+}
+
+// LeverPaaNytt implements Avstemming.
+func (d digisosene) LeverPaaNytt(ctx context.Context, av auth.Caller, enhetID, id string) error {
+	if err := d.min(ctx, av, enhetID); err != nil {
+		return err
+	}
+	return d.s.LeverPaaNytt(auth.With(ctx, av), enhetID, id)
+}
+
+// kjenn tells what begins as an id from what is none.
+func kjenn(ider []string) (kjente []string, ugyldige int) {
+	for _, id := range ider {
+		if len(id) >= 36 && erID(id[:36]) {
+			kjente = append(kjente, id)
+		} else {
+			ugyldige++
+		}
+	}
+	return kjente, ugyldige
 }

@@ -141,7 +141,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, utvikler.New(h.P, sandkasse{h}).Routes()...)
 	ruter = append(ruter, bekymring.New(h.P, bekymring.Deps{Melding: h.Bek, Organisasjon: h.Org}, bekymring.Config{}).Routes()...)
-	ruter = append(ruter, mottak.New(h.P, mottak.Deps{Melding: h.Bek, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(h.Bek)}}).Routes()...)
+	ruter = append(ruter, mottak.New(h.P, mottak.Deps{Melding: h.Bek, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(h.Bek), mottak.Digisos(h.Dig)}}).Routes()...)
 	ruter = append(ruter, h.P.Rute("GET /prove/410", aapen, feilende(feil.Slettet)), h.P.Rute("GET /prove/500", aapen, feilende(feil.Intern)),
 		h.P.Rute("GET /prove/403", aapen, feilende(feil.IngenTilgang)), h.P.Rute("GET /prove/429", aapen, feilende(feil.ForMange)))
 	Must(t, auth.Guard(h.router, h.P, h.Org, ruter))
