@@ -129,7 +129,7 @@ func ikkeTekst(navn, bydel string) bool {
 
 // ordene are the parts of a text in which nothing is folded, escaped or drawn otherwise.
 func ordene(s string) []string {
-	return strings.FieldsFunc(s, func(c rune) bool { return c > 'z' || c < '0' || c > '9' && c < 'A' })
+	return strings.FieldsFunc(s, func(c rune) bool { return c > 'z' || c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' })
 }
 
 // utenMerker is a text without the marks on its letters: who reads a PDF puts letter and
