@@ -1,7 +1,9 @@
 package forvaltning
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/url"
@@ -264,7 +266,11 @@ func (p *Forvaltning) lagreBydelmottak(w http.ResponseWriter, r *http.Request, s
 		if inn.felt.Get("konto") == nyKonto { // it has got an id meanwhile
 			svar.Set("konto", nyKonto)
 		}
-		if s.b.Kanal == k.kanal && sendtTo(defs, s.b, inn.skjema.Versjon, svar, inn.felt) {
+		samme, err := p.harSertifikat(r.Context(), s.b, inn.sertifikat)
+		if err != nil {
+			return err
+		}
+		if samme && s.b.Kanal == k.kanal && sendtTo(defs, s.b, inn.skjema.Versjon, svar, inn.felt) {
 			return portal.Videre(w, r, s.her+"?gjort=mottak")
 		}
 		inn.status, inn.skjema.Versjon = http.StatusConflict, strconv.FormatInt(s.b.Versjon, 10)
@@ -278,6 +284,22 @@ func (p *Forvaltning) lagreBydelmottak(w http.ResponseWriter, r *http.Request, s
 		return p.visBydelmottakMed(w, r, s, k, defs, inn, nil)
 	}
 	return err
+}
+
+// harSertifikat tells whether the office's reports are encrypted with a certificate; nil
+// is any.
+func (p *Forvaltning) harSertifikat(ctx context.Context, b bekymringsmelding.Bydel, c *x509.Certificate) (bool, error) {
+	switch {
+	case c == nil:
+		return true, nil
+	case b.Kanal != bekymringsmelding.KanalFiksIO:
+		return c.Equal(bydelsertifikat(b)), nil
+	}
+	k, err := p.FiksIO.Konto(ctx, b.FiksIOKontoID)
+	if feil.Er(err, feil.IkkeFunnet) {
+		return false, nil
+	}
+	return bytes.Equal(c.Raw, k.Sertifikat), err
 }
 
 // bekreftelse is a page that asks before something is done.

@@ -1,7 +1,9 @@
 package forvaltning_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,13 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"knutepunkt/internal/audit"
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/grunntest"
 	"knutepunkt/internal/httpx"
-	"knutepunkt/internal/keys"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/portaltest"
@@ -130,7 +130,7 @@ func TestBydelManuell(t *testing.T) {
 	if mine, err := h.Org.Har(t.Context(), ny1, auth.BekymringMottak, b.RessursID); err != nil || !mine {
 		t.Errorf("%t %v", mine, err)
 	}
-	fjern := regexp.MustCompile(regexp.QuoteMeta(sti) + `/tilganger/[^/"]+/fjern`).FindAllString(n.Get(t, sti+"/tilganger").HTML, -1)
+	fjern := regexp.MustCompile(regexp.QuoteMeta(sti)+`/tilganger/[^/"]+/fjern`).FindAllString(n.Get(t, sti+"/tilganger").HTML, -1)
 	if len(fjern) != 2 {
 		t.Fatalf("%v", fjern)
 	}
@@ -143,9 +143,9 @@ func TestBydelManuell(t *testing.T) {
 	if mine, err := h.Org.Har(t.Context(), ny1, auth.BekymringMottak, b.RessursID); err != nil || mine {
 		t.Errorf("%t %v", mine, err)
 	}
-	bydelslogg(t, h, "BYDEL_OPPRETTET", 1)
-	bydelslogg(t, h, "TILGANG_GITT", 2)
-	bydelslogg(t, h, "TILGANG_TRUKKET", 1)
+	bydelslogg(t, h, b.RessursID, "BYDEL_OPPRETTET", 1)
+	bydelslogg(t, h, b.RessursID, "TILGANG_GITT", 2)
+	bydelslogg(t, h, b.RessursID, "TILGANG_TRUKKET", 1)
 
 	if got := kommunenI(t, h, "9902"); got != "[{00 Skogby sentrum}]" {
 		t.Errorf("the API lists %s", got)
@@ -159,14 +159,421 @@ func TestBydelManuell(t *testing.T) {
 	}
 }
 
-// bydelslogg checks how often an act of Skogby's is in the audit log, by a person.
-func bydelslogg(t testing.TB, h *portaltest.Hus, handling string, want int) {
+// bydelslogg checks how often something that was done to an office is in the audit log.
+func bydelslogg(t testing.TB, h *portaltest.Hus, ressurs, handling string, want int) {
 	t.Helper()
 	var n int
-	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM audit_hendelser WHERE handling = $1`, handling).Scan(&n))
+	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM audit_hendelser WHERE underressurs = $1 AND handling = $2`, ressurs, handling).Scan(&n))
 	if n != want {
 		t.Errorf("%s is logged %d times, want %d", handling, n, want)
 	}
 }
 
-var _ = []any{url.Values{}, time.Now, audit.Hendelse{}, fiksio.Konto{}, grunntest.Start, keys.Brev, organisasjon.TypeBydel, portal.Ledig, (*store.Tx)(nil)}
+// A case system over Fiks IO: with a konto that is made, and with one that is there.
+func TestBydelFiksIO(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Leverer(t) // the platform has a konto
+	n := h.Som(t, portaltest.Alene)
+	n.Post(t, bydelsider+"/ny", kontorsvar("fiks-io")...).Til(t, bydelsider+"/ny/mottak")
+	n.Get(t, bydelsider+"/ny/mottak").Er(t, 200, "Visma Familia", "Et annet fagsystem", `value="ny" checked`, `enctype="multipart/form-data"`)
+	ny := []string{"fagsystem", "VISMA_FAMILIA", "utgave", "V2", "konto", "ny"}
+	sendFil(t, n, bydelsider+"/ny/mottak", "").Er(t, 422, "Velg fagsystemet", "Velg en versjon", "Velg en konto", "Velg en fil med sertifikatet", `id="fil-feil"`)
+	pem := sertifikat(t, grunntest.Start.AddDate(1, 0, 0))
+	sti := opprettKontor(t, n, kontorsvar("fiks-io"), func(sti string) portaltest.SvarSide {
+		return sendFil(t, n, sti, pem, ny...)
+	})
+	b := bydelen(t, h, sti)
+	konto, err := h.Fio.Konto(t.Context(), b.FiksIOKontoID)
+	portaltest.Must(t, err)
+	avsendere, bare, err := h.Fio.AksepterteAvsendere(t.Context(), konto.ID)
+	if err != nil || !bare || len(avsendere) != 1 || !avsendere[0].Intern || konto.Sertifikat == nil || b.Fagsystem != "VISMA_FAMILIA" {
+		t.Errorf("%+v %t %v %+v", avsendere, bare, err, b)
+	}
+	s := n.Get(t, sti).Er(t, 200, `href="/forvaltning/`+portaltest.OrgSkog+`/kontoer/`+konto.ID+`"`, "Visma Familia", "Fiks IO-kontoen: ")
+	if strings.Contains(s.HTML, "Alle med en Fiks IO-konto kan sende") {
+		t.Error("the new konto takes from everybody")
+	}
+	if got := h.Antall(t, "portal_utkast"); got != 0 {
+		t.Errorf("%d drafts are left", got)
+	}
+
+	// One that is there: its key is its own affair, and it is shown that all may send.
+	var egen fiksio.Konto
+	h.Skriv(t, func(tx *store.Tx) (err error) {
+		egen, err = h.Fio.OpprettKonto(t.Context(), tx, fiksio.Konto{FiksOrgID: portaltest.OrgSkog, Navn: "Skogby barnevern", Aktiv: true})
+		return err
+	})
+	valgt := []string{"fagsystem", "UKJENT", "utgave", "V1", "konto", egen.ID}
+	annen := kontorsvar("fiks-io", "nummer", "02", "navn", "Skogby nord")
+	n.Post(t, bydelsider+"/ny", annen...).Til(t, bydelsider+"/ny/mottak")
+	n.Get(t, bydelsider+"/ny/mottak").Er(t, 200, "Skogby barnevern", "Mangler sertifikat")
+	sendFil(t, n, bydelsider+"/ny/mottak", "", valgt...).Er(t, 422, "Velg en fil med sertifikatet")
+	_, err = h.Fio.SettSertifikat(t.Context(), egen.ID, []byte(pem), "")
+	portaltest.Must(t, err)
+	sendFil(t, n, bydelsider+"/ny/mottak", pem, valgt...).Er(t, 422, "Kontoen har allerede et sertifikat")
+	annenSti := opprettKontor(t, n, annen, func(sti string) portaltest.SvarSide { return sendFil(t, n, sti, "", valgt...) })
+	if b := bydelen(t, h, annenSti); b.FiksIOKontoID != egen.ID || b.StottetVersjon != "V1" || b.StandardMottaker {
+		t.Errorf("%+v", b)
+	}
+	n.Get(t, annenSti).Er(t, 200, "Alle med en Fiks IO-konto kan sende til denne kontoen", "/kontoer/"+egen.ID+"/avsendere")
+	// A konto of somebody else is no choice.
+	versjon := n.Get(t, annenSti+"/mottak/fiks-io").Er(t, 200).Skjult(t, "versjon")
+	sendFil(t, n, annenSti+"/mottak/fiks-io", pem, "versjon", versjon, "fagsystem", "UKJENT", "utgave", "V1", "konto", portaltest.Konto).Er(t, 422, "Velg en konto")
+	// Another new one beside it, and the form sent twice makes one.
+	for range 2 {
+		sendFil(t, n, annenSti+"/mottak/fiks-io", pem, "versjon", versjon, "fagsystem", "UKJENT", "utgave", "V1", "konto", "ny").Til(t, annenSti+"?gjort=mottak")
+	}
+	if b := bydelen(t, h, annenSti); b.FiksIOKontoID == egen.ID {
+		t.Error("no new konto")
+	}
+	kontoer, err := h.Fio.Kontoer(t.Context(), portaltest.OrgSkog)
+	if err != nil || len(kontoer) != 3 {
+		t.Errorf("%d kontoer %v", len(kontoer), err)
+	}
+	portaltest.Must(t, h.Fio.SlettKonto(t.Context(), b.FiksIOKontoID, ""))
+	n.Get(t, sti).Er(t, 200, "Fiks IO-kontoen er slettet")
+	n.Get(t, bydelsider).Er(t, 200, "Fiks IO-kontoen er slettet", "Meldinger kommer ikke fram")
+}
+
+// What is no certificate to encrypt to is refused, and kept nowhere.
+func TestBydelFeilSertifikat(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	n := h.Som(t, portaltest.Alene)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(noekkel())
+	portaltest.Must(t, err)
+	privat := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	spki, err := x509.MarshalPKIXPublicKey(&noekkel().PublicKey)
+	portaltest.Must(t, err)
+	god := sertifikat(t, grunntest.Start.AddDate(1, 0, 0))
+	for _, kanal := range []string{"fiks-io", "svarinn"} {
+		sti := bydelsider + "/ny/mottak"
+		n.Post(t, bydelsider+"/ny", kontorsvar(kanal)...).Til(t, sti)
+		felt := []string{"fagsystem", "UKJENT", "utgave", "V2", "konto", "ny", "pakke", "pdf"}
+		for navn, x := range map[string]struct{ innhold, sier string }{
+			"nothing": {"", "Velg en fil med sertifikatet"}, "private": {privat, "Dette er en privat nøkkel"},
+			"public": {string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})), "offentlig nøkkel uten sertifikat"},
+			"two":    {god + god, "flere sertifikater"}, "rubbish": {"hei", "Dette er ikke et sertifikat"},
+			"expired": {sertifikat(t, grunntest.Start.AddDate(0, 0, -1)), "Sertifikatet har utløpt"},
+			"short":   {string(kontosertifikat(t, 1024, grunntest.Start.AddDate(-1, 0, 0), grunntest.Start.AddDate(1, 0, 0))), "for kort"},
+		} {
+			for i, s := range []portaltest.SvarSide{sendFil(t, n, sti, x.innhold, felt...), sendFil(t, n, sti, "", append(slices.Clone(felt), "sertifikat", x.innhold)...)} {
+				s.Er(t, 422, x.sier, `value="UKJENT" checked`)
+				if strings.Contains(s.HTML, "PRIVATE KEY") {
+					t.Errorf("%s %d: shown again", navn, i)
+				}
+			}
+		}
+		sendFil(t, n, sti, god, append(slices.Clone(felt), "sertifikat", god)...).Er(t, 422, "Bruk bare én av dem")
+		sendFil(t, n, sti, strings.Repeat("x", 64<<10+1), felt...).Er(t, 413, "for stor til å være et sertifikat")
+		n.Send(t, sti, "multipart/form-data; boundary=x", "--x\r\n").Er(t, 400)
+		n.Get(t, bydelsider+"/ny/se-over").Til(t, sti)
+		u, _, err := h.P.Utkast(t.Context(), portaltest.Alene, "bydel", portaltest.OrgSkog)
+		if err != nil || u.Felt.Get("sertifikat") != "" || len(u.Ferdig) != 0 {
+			t.Errorf("%v: the draft has %v", err, u)
+		}
+	}
+	if strings.Contains(h.Logg.B.String(), "PRIVATE") || h.Antall(t, "bekymring_bydel") != 0 {
+		t.Error("something was kept")
+	}
+	h.Klokke.Sett(h.Klokke.Now().Add(portal.Ledig + time.Second))
+	sendFil(t, n, bydelsider+"/ny/mottak", privat).Til(t, "/logg-inn?til="+bydelsider+"/ny/mottak")
+	var gjemt int
+	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM portal_sesjoner WHERE skjema IS NOT NULL`).Scan(&gjemt))
+	if gjemt != 0 {
+		t.Error("a form with a private key was kept")
+	}
+}
+
+// A case system over SvarInn: certificate, user name, and a password that is shown once.
+func TestBydelSvarInn(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	n := h.Som(t, portaltest.Alene)
+	forste := sertifikat(t, grunntest.Start.AddDate(0, 0, 90))
+	sti := opprettKontor(t, n, kontorsvar("svarinn", "telefon", ""), func(sti string) portaltest.SvarSide {
+		n.Get(t, sti).Er(t, 200, "La stå tomt hvis det er kommunen selv", `value="pdf" checked`)
+		sendFil(t, n, sti, forste, "fagsystem", "UKJENT", "utgave", "V1", "orgnr", "310000249", "pakke", "zip").Er(t, 422, "Organisasjonsnummeret finnes ikke")
+		sendFil(t, n, sti, forste, "fagsystem", "UKJENT", "utgave", "V1", "orgnr", portaltest.OrgnrT, "pakke", "zip").Til(t, bydelsider+"/ny/se-over")
+		n.Get(t, sti).Er(t, 200, "Sertifikatet som brukes", "Fagsystem Testby") // not needed a second time
+		return sendFil(t, n, sti, "", "fagsystem", "UKJENT", "utgave", "V1", "orgnr", portaltest.OrgnrT, "pakke", "zip")
+	})
+	b := bydelen(t, h, sti)
+	if b.Kanal != bekymringsmelding.KanalSvarInn || !b.Zip || b.Orgnr != portaltest.OrgnrT || b.StottetVersjon != "V1" {
+		t.Errorf("%+v", b)
+	}
+	passord := "/forvaltning/" + portaltest.OrgSkog + "/integrasjoner/" + b.IntegrasjonID + "/passord"
+	n.Get(t, sti).Er(t, 200, "Fagsystemet har ikke fått passord", "Telefonnummeret mangler", b.IntegrasjonID, `href="`+passord+`"`, "PDF-filen i en ZIP-fil")
+	id, ord := n.Post(t, passord, "overlapp", "dogn", "versjon", n.Get(t, passord).Er(t, 200).Skjult(t, "versjon")).Er(t, 200).Paalogging(t)
+	h.Slipper(t, true, id, ord)
+	s := n.Get(t, sti).Er(t, 200, "Laget. Det kan ikke vises igjen.")
+	if strings.Contains(s.HTML, "har ikke fått passord") || strings.Contains(s.HTML, ord) || id != b.IntegrasjonID {
+		t.Errorf("%s", id)
+	}
+	// The certificate grows old, and is replaced.
+	h.Klokke.Sett(grunntest.Start.AddDate(0, 0, 31))
+	n = h.Som(t, portaltest.Alene)
+	n.Get(t, bydelsider).Er(t, 200, "Sertifikatet til fagsystemet utløper 8. september 2026")
+	h.Klokke.Sett(grunntest.Start.AddDate(0, 0, 90))
+	n = h.Som(t, portaltest.Alene)
+	n.Get(t, bydelsider).Er(t, 200, "Sertifikatet til fagsystemet er utløpt", "Meldinger kommer ikke fram")
+	felt := []string{"versjon", n.Get(t, sti+"/mottak/svarinn").Er(t, 200).Skjult(t, "versjon"), "fagsystem", "UKJENT", "utgave", "V1", "orgnr", "", "pakke", "pdf"}
+	nytt := sertifikat(t, grunntest.Start.AddDate(2, 0, 0))
+	for range 2 {
+		sendFil(t, n, sti+"/mottak/svarinn", nytt, felt...).Til(t, sti+"?gjort=mottak")
+	}
+	if b := bydelen(t, h, sti); string(b.Sertifikat) != nytt || b.Zip || b.Orgnr != "" || b.IntegrasjonID != id {
+		t.Errorf("%+v", b)
+	}
+	// Somebody else's key in the meantime is no success of this form's.
+	sendFil(t, n, sti+"/mottak/svarinn", sertifikat(t, grunntest.Start.AddDate(3, 0, 0)), felt...).Er(t, 409, "Noen andre har endret dette", "BEGIN CERTIFICATE")
+	if b := bydelen(t, h, sti); string(b.Sertifikat) != nytt {
+		t.Error("the key of the conflict is stored")
+	}
+	// Without its integrasjon nothing is fetched.
+	h.Skriv(t, func(tx *store.Tx) error {
+		return h.Org.SlettIntegrasjon(t.Context(), tx, caller(portaltest.Alene), id)
+	})
+	n.Get(t, sti).Er(t, 200, "Fagsystemet har ikke fått passord")
+}
+
+// Only letters; and from there to another way, with what is said of what was sent before.
+func TestBydelBrevOgBytte(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	n := h.Som(t, portaltest.Alene)
+	sti := opprettKontor(t, n, kontorsvar("brev"), func(sti string) portaltest.SvarSide { return n.Post(t, sti, "utgave", "V2") })
+	if b := bydelen(t, h, sti); b.Kanal != bekymringsmelding.KanalPrint || b.Fagsystem != bekymringsmelding.FagsystemUkjent {
+		t.Errorf("%+v", b)
+	}
+	n.Get(t, sti).Er(t, 200, "Bare brev")
+	n.Get(t, sti+"/mottak").Er(t, 200, "I bruk nå", "Bytt til denne", sti+"/mottak/manuelt", sti+"/mottak/svarinn", sti+"/mottak/fiks-io")
+	n.Get(t, sti+"/mottak/tull").Er(t, 404)
+	s := n.Get(t, sti+"/mottak/manuelt").Er(t, 200, "Det som er sendt med Bare brev før du lagrer, blir der", ">barnevern@skogby.test</textarea>")
+	n.Post(t, sti+"/mottak/manuelt", "versjon", s.Skjult(t, "versjon"), "varsler", "ikke en adresse", "utgave", "V2").Er(t, 422, "ikke riktig skrevet", ">ikke en adresse</textarea>")
+	felt := []string{"versjon", s.Skjult(t, "versjon"), "varsler", "vakt@skogby.test\r\nto@skogby.test", "utgave", "V2"}
+	for range 2 {
+		n.Post(t, sti+"/mottak/manuelt", felt...).Til(t, sti+"?gjort=mottak")
+	}
+	n.Get(t, sti+"/mottak/brev").Er(t, 200, "Gå gjennom manuelt mottak før du bytter")
+	n.Post(t, sti+"/mottak/brev", felt...).Er(t, 409, "Noen andre har endret dette", "Manuelt mottak")
+	n.Post(t, sti+"/mottak/brev", "versjon", "", "utgave", "V2").Er(t, 409)
+	s = n.Get(t, sti+"/mottak/brev").Er(t, 200)
+	n.Post(t, sti+"/mottak/brev", "versjon", s.Skjult(t, "versjon"), "utgave", "V2").Til(t, sti+"?gjort=mottak")
+	if b := bydelen(t, h, sti); len(b.VarselEposter) != 2 || b.Kanal != bekymringsmelding.KanalPrint { // kept for when they are needed again
+		t.Errorf("%+v", b)
+	}
+	n.Get(t, sti+"/tilganger").Er(t, 200, "Kontoret tar imot slik: Bare brev")
+}
+
+// Each part is changed by itself; a number that is taken, and two administrators at once.
+func TestBydelEndring(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	alle, err := h.Bek.BydelerI(t.Context(), portaltest.OrgTest)
+	portaltest.Must(t, err)
+	sti := "/forvaltning/" + portaltest.OrgTest + "/bekymringsmelding/" + alle[0].RessursID
+	en, to := h.Som(t, portaltest.Admin), h.Som(t, portaltest.Admin2)
+	for del, x := range map[string]struct {
+		felt, feil []string
+		sier, naa  string
+	}{
+		"kontor":  {[]string{"nummer", "07", "navn", "Sør"}, []string{"nummer", "02", "navn", "Sør"}, "allerede et kontor med bydelsnummer 02", "Sentrum"},
+		"kontakt": {[]string{"telefon", "", "kontakter", "ny@testby.test"}, []string{"telefon", "12-", "kontakter", ""}, "Skriv minst én e-postadresse vi kan kontakte", "barnevern@testby.test"},
+		"adresse": {[]string{"adressenavn", "Vakta", "adresse1", "Nygata 2", "adresse2", "", "adresse3", "", "postnr", "9901", "poststed", "TESTBY"}, []string{"postnr", "x"}, "Postnummeret må ha 4 siffer", "Storgata 1"},
+	} {
+		u := sti + "/endre/" + del
+		a := en.Get(t, u).Er(t, 200, x.naa).Skjult(t, "versjon")
+		b := to.Get(t, u).Er(t, 200).Skjult(t, "versjon")
+		en.Post(t, u, append([]string{"versjon", a}, x.feil...)...).Er(t, 422, x.sier)
+		for range 2 {
+			en.Post(t, u, append([]string{"versjon", a}, x.felt...)...).Til(t, sti+"?gjort=lagret")
+		}
+		annet := append([]string{"versjon", b}, x.felt...)
+		annet[len(annet)-1] = map[string]string{"kontor": "Vest", "kontakt": "annen@testby.test", "adresse": "NORDBY"}[del]
+		s := to.Post(t, u, annet...).Er(t, 409, "Noen andre kom først", "Dette er lagret nå", x.felt[len(x.felt)-1], annet[len(annet)-1])
+		annet[1] = s.Skjult(t, "versjon")
+		to.Post(t, u, annet...).Til(t, sti+"?gjort=lagret")
+		en.Post(t, u, append([]string{"versjon", "x"}, x.felt...)...).Er(t, 409)
+	}
+	b := bydelen(t, h, sti)
+	if b.Bydelsnummer != "07" || b.Navn != "Vest" || b.Telefon != "" || b.Kontakter[0] != "annen@testby.test" || b.Adresse.Poststed != "NORDBY" || b.Adresse.Navn != "Vakta" {
+		t.Errorf("%+v", b)
+	}
+	en.Get(t, sti+"/endre/tull").Er(t, 404)
+	en.Get(t, "/forvaltning/"+portaltest.OrgSkog+"/bekymringsmelding/"+b.RessursID).Er(t, 404) // hers too, and not there
+	en.Get(t, "/forvaltning/"+portaltest.OrgTest+"/bekymringsmelding/"+portaltest.Konto).Er(t, 404)
+	// A number that is taken is told of before the second page; and when it is taken meanwhile.
+	ny := "/forvaltning/" + portaltest.OrgTest + "/bekymringsmelding/ny"
+	en.Post(t, ny, kontorsvar("brev", "nummer", "02")...).Er(t, 422, "allerede et kontor med bydelsnummer 02")
+	en.Post(t, ny, kontorsvar("brev", "nummer", "03")...).Til(t, ny+"/mottak")
+	en.Post(t, ny+"/mottak", "utgave", "V2").Til(t, ny+"/se-over")
+	id := en.Get(t, ny+"/se-over").Er(t, 200).Skjult(t, "id")
+	_, err = h.Bek.EndreBydelNavn(t.Context(), portaltest.OrgTest, b.RessursID, 0, "03", "")
+	portaltest.Must(t, err)
+	en.Post(t, ny+"/se-over", "id", id).Er(t, 422, "allerede et kontor med bydelsnummer 03", `href="`+ny+`#nummer"`)
+}
+
+// Always one standardMottaker among the active.
+func TestBydelStandardOgAktiv(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	alle, err := h.Bek.BydelerI(t.Context(), portaltest.OrgTest)
+	portaltest.Must(t, err)
+	base := "/forvaltning/" + portaltest.OrgTest + "/bekymringsmelding"
+	forste, andre := base+"/"+alle[0].RessursID, base+"/"+alle[1].RessursID
+	n := h.Som(t, portaltest.Admin)
+	n.Get(t, forste+"/standard").Er(t, 200, "Kontoret er standardmottaker.")
+	s := n.Get(t, forste+"/aktiv").Er(t, 200, "Gjør et av dem til standardmottaker først", "Velg et annet kontor")
+	if strings.Contains(s.HTML, `type="submit">Deaktiver`) {
+		t.Error("it can be tried")
+	}
+	n.Post(t, forste+"/aktiv", "handling", "deaktiver").Er(t, 422, "Gjør et av dem til standardmottaker først")
+	n.Post(t, forste+"/aktiv").Er(t, 400)
+	n.Get(t, andre+"/aktiv").Er(t, 200, "Det som er sendt før, blir fortsatt levert")
+	n.Get(t, andre+"/standard").Er(t, 200, "Skal Nord være standardmottaker?")
+	for range 2 {
+		n.Post(t, andre+"/standard").Til(t, andre+"?gjort=standard")
+	}
+	n.Get(t, andre+"?gjort=standard").Er(t, 200, "Kontoret er standardmottaker nå.")
+	for range 2 {
+		n.Post(t, forste+"/aktiv", "handling", "deaktiver").Til(t, forste+"?gjort=inaktiv")
+	}
+	n.Get(t, forste+"?gjort=inaktiv").Er(t, 200, "Kontoret er deaktivert.", "Aktiver kontoret")
+	n.Get(t, forste+"/standard").Er(t, 200, "Aktiver det før")
+	n.Post(t, forste+"/standard").Er(t, 422, "Aktiver det før")
+	if got := kommunenI(t, h, "9901"); got != "[{02 Nord}]" {
+		t.Errorf("the API lists %s", got)
+	}
+	n.Get(t, andre+"/aktiv").Er(t, 200, "Dette er det siste aktive kontoret")
+	n.Post(t, andre+"/aktiv", "handling", "deaktiver").Til(t, andre+"?gjort=inaktiv")
+	n.Get(t, base).Er(t, 200, "Kommunen vises ikke i portalen ennå", "Deaktivert", "Sentrum")
+	n.Get(t, "/forvaltning/"+portaltest.OrgTest+"/tjenester").Er(t, 200, "Kommunen vises ikke i portalen ennå")
+	n.Get(t, forste+"/aktiv").Er(t, 200, "Vil du aktivere Sentrum?")
+	n.Post(t, forste+"/aktiv", "handling", "aktiver").Til(t, forste+"?gjort=aktiv")
+	if b := bydelen(t, h, forste); !b.StandardMottaker || b.Deaktivert {
+		t.Errorf("%+v", b)
+	}
+}
+
+// The agreements come first, as for other services.
+func TestBydelAvtaler(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	n := h.Som(t, portaltest.Alene)
+	n.Post(t, bydelsider+"/ny", kontorsvar("brev")...).Til(t, bydelsider+"/ny/mottak")
+	n.Post(t, bydelsider+"/ny/mottak", "utgave", "V2").Til(t, bydelsider+"/ny/se-over")
+	krevAvtaler(t, h)
+	s := n.Get(t, bydelsider).Er(t, 200, "/avtaler/HOVEDAVTALE", "/avtaler/BEKYMRINGSMELDING")
+	if strings.Contains(s.HTML, `href="`+bydelsider+`/ny"`) || strings.Contains(s.HTML, "Ta i bruk uten kontor") {
+		t.Error("one can begin without the agreement")
+	}
+	n.Get(t, bydelsider+"/ny").Til(t, bydelsider)
+	n.Post(t, bydelsider+"/ny/se-over", "id", "x").Til(t, bydelsider)
+	n.Get(t, "/forvaltning/"+portaltest.OrgSkog+"/tjenester").Er(t, 200, "/avtaler/BEKYMRINGSMELDING")
+	h.Skriv(t, func(tx *store.Tx) error { return h.Org.GodtaAlle(t.Context(), tx, portaltest.OrgSkog) })
+	n.Post(t, bydelsider+"/ny/se-over", "id", n.Get(t, bydelsider+"/ny/se-over").Er(t, 200).Skjult(t, "id"))
+	if h.Antall(t, "bekymring_bydel") != 1 {
+		t.Error("no office")
+	}
+}
+
+// What integrasjoner may do for the service is given where all that is given, in words.
+func TestBydelIntegrasjoner(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	id, _ := h.Fagsystem(t, portaltest.OrgTest, "Skolen")
+	sti := "/forvaltning/" + portaltest.OrgTest + "/integrasjoner/" + id
+	n := h.Som(t, portaltest.Admin)
+	for sprak, ord := range map[string][]string{
+		"nb": {"Kan sende bekymringsmeldinger for organisasjonen", "Kan hente og avstemme bekymringsmeldinger", "Kontor: Sentrum", "Kontor: Nord"},
+		"nn": {"Kan sende bekymringsmeldingar for organisasjonen", "Kan hente og avstemme bekymringsmeldingar"},
+		"en": {"Can send reports of concern for the organisation", "Can fetch and reconcile reports of concern", "Office: Sentrum"},
+	} {
+		n.Get(t, "/?sprak="+sprak).Til(t, "/")
+		n.Get(t, sti).Er(t, 200, ord...)
+	}
+	ressurs, err := h.Org.TjenesteRessurs(t.Context(), portaltest.OrgTest, organisasjon.TypeBekymringsmelding)
+	portaltest.Must(t, err)
+	n.Post(t, sti, "versjon", n.Get(t, sti).Skjult(t, "versjon"), "tilgang", auth.BekymringSend+":"+ressurs).Til(t, sti+"?lagret=1")
+	if ja, err := h.Org.Har(t.Context(), id, auth.BekymringSend, ressurs); err != nil || !ja {
+		t.Errorf("%t %v", ja, err)
+	}
+	// Who only sends has no offices: the service is taken into use by a button.
+	h.Skriv(t, func(tx *store.Tx) error {
+		return h.Org.GiTilgang(t.Context(), tx, auth.Caller{}, portaltest.Admin, auth.Admin, portaltest.OrgNAV)
+	})
+	nav := "/forvaltning/" + portaltest.OrgNAV
+	n.Get(t, "/?sprak=nb").Til(t, "/")
+	s := n.Get(t, nav+"/tjenester").Er(t, 200, "Send bekymringsmeldinger til barnevernet fra fagsystemet deres")
+	if strings.Contains(s.HTML, nav+"/bekymringsmelding") {
+		t.Error("an organisation that is no municipality can set up offices")
+	}
+	n.Get(t, nav+"/bekymringsmelding").Er(t, 404)
+	n.Get(t, nav+"/bekymringsmelding/ny").Er(t, 404)
+	n.Post(t, nav+"/tjenester", "tjeneste", organisasjon.TypeBekymringsmelding).Til(t, nav+"/tjenester?ny="+organisasjon.TypeBekymringsmelding)
+	n.Get(t, bydelsider).Er(t, 200, "Ta i bruk uten kontor")
+	n.Post(t, "/forvaltning/"+portaltest.OrgSkog+"/tjenester", "tjeneste", organisasjon.TypeBekymringsmelding)
+	if s := n.Get(t, bydelsider).Er(t, 200, "Kommunen vises ikke i portalen ennå"); strings.Contains(s.HTML, "Ta i bruk uten kontor") {
+		t.Error("in use already")
+	}
+}
+
+// What was filled in when the login ran out stands there again.
+func TestBydelEtterTaptInnlogging(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	alle, err := h.Bek.BydelerI(t.Context(), portaltest.OrgTest)
+	portaltest.Must(t, err)
+	base := "/forvaltning/" + portaltest.OrgTest + "/bekymringsmelding"
+	sti := base + "/" + alle[0].RessursID
+	for _, tt := range []struct {
+		sti  string
+		felt []string
+		want []string
+	}{
+		{base + "/ny", kontorsvar("brev", "nummer", "05"), []string{`value="05"`, `value="brev" checked`}},
+		{sti + "/endre/kontor", []string{"versjon", "1", "nummer", "08", "navn", "Øst"}, []string{`value="08"`, `value="Øst"`, `name="versjon" value="1"`}},
+		{sti + "/mottak/manuelt", []string{"versjon", "1", "varsler", "a@b.test", "utgave", "V1"}, []string{">a@b.test</textarea>", `value="V1" checked`, `name="versjon" value="1"`}},
+		{sti + "/tilganger", []string{"navn", "Kari Li", "fnr", ny1}, []string{`value="Kari Li"`}},
+	} {
+		n := h.Som(t, portaltest.Admin)
+		h.Klokke.Sett(h.Klokke.Now().Add(portal.Ledig + time.Minute))
+		n.Post(t, tt.sti, tt.felt...).Til(t, "/logg-inn?til="+tt.sti)
+		n.LoggInn(t, portaltest.Admin, 4, tt.sti).Til(t, tt.sti)
+		n.Get(t, tt.sti).Er(t, 200, append(tt.want, "Du ble logget ut før skjemaet ble lagret")...)
+	}
+}
+
+// bydelSider are the pages of Testby's offices, with the login level that they want.
+func bydelSider(t *testing.T, h *portaltest.Hus) map[string]int {
+	t.Helper()
+	h.Bydeler(t)
+	alle, err := h.Bek.BydelerI(t.Context(), portaltest.OrgTest)
+	portaltest.Must(t, err)
+	v := url.Values{"id": {"00000000-0000-4000-8000-00000000beef"}, "utgave": {"V2"}}
+	svar := kontorsvar("brev", "nummer", "09")
+	for i := 0; i < len(svar); i += 2 {
+		v.Set(svar[i], svar[i+1])
+	}
+	portaltest.Must(t, h.P.LagreUtkast(t.Context(), portaltest.Admin, "bydel", portaltest.OrgTest, portal.Utkast{Felt: v, Ferdig: []string{"brev"}}))
+	h.Skriv(t, func(tx *store.Tx) error {
+		return h.Org.GiTilgang(t.Context(), tx, auth.Caller{}, ny1, auth.BekymringMottak, alle[0].RessursID)
+	})
+	base := "/forvaltning/" + portaltest.OrgTest + "/bekymringsmelding"
+	sti := base + "/" + alle[0].RessursID
+	sider := map[string]int{base: 4, base + "/ny": 4, base + "/ny/mottak": 4, base + "/ny/se-over": 4, sti: 4, sti + "/endre/kontor": 4, sti + "/endre/kontakt": 4, sti + "/endre/adresse": 4,
+		sti + "/mottak": 4, sti + "/mottak/fiks-io": 4, sti + "/mottak/svarinn": 4, sti + "/mottak/manuelt": 4, sti + "/mottak/brev": 4, sti + "/standard": 4, sti + "/aktiv": 4, sti + "/tilganger": 4}
+	for _, m := range regexp.MustCompile(regexp.QuoteMeta(sti)+`/tilganger/[^/"]+/fjern`).FindAllString(h.Som(t, portaltest.Admin).Get(t, sti+"/tilganger").HTML, -1) {
+		sider[m] = 4
+	}
+	if len(sider) != 17 {
+		t.Fatalf("%d pages", len(sider))
+	}
+	return sider
+}
