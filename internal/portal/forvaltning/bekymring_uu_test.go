@@ -105,17 +105,17 @@ func bydelreise(t *testing.T, tastatur bool) {
 	r.Skriv("navn", "Barnevernet i Skogby")
 	r.Skriv("telefon", "99 02 00 00")
 	r.Velg("Manuelt mottak")
-	r.Trykk("Neste")
+	r.Trykk("Gå videre")
 	r.Ser("Du må rette", "Skriv minst én e-postadresse vi kan kontakte") // and what was written is there
 	r.Skriv("kontakter", "barnevern@skogby.test")
 	r.Skriv("adressenavn", "Barnevernet i Skogby")
 	r.Skriv("adresse1", "Storgata 1")
 	r.Skriv("postnr", "9902")
 	r.Skriv("poststed", "SKOGBY")
-	r.Trykk("Neste")
+	r.Trykk("Gå videre")
 	r.Ser("kl. 9, 12 og 15")
 	r.Skriv("varsler", "vakt@skogby.test")
-	r.Trykk("Neste")
+	r.Trykk("Gå videre")
 	r.Ser("kommunen blir synlig i portalen", "vakt@skogby.test", "Manuelt mottak")
 	r.Trykk("Opprett kontoret")
 	r.Ser("Kontoret er opprettet", "Ingen kan hente meldingene")
@@ -146,4 +146,3 @@ func TestNettleserBydelUtenJavaScript(t *testing.T) {
 	t.Parallel()
 	bydelreise(t, false)
 }
-
