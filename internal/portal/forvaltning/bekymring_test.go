@@ -108,7 +108,7 @@ func TestBydelManuell(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	n.Get(t, sti+"?gjort=ny").Er(t, 200, "Kontoret er opprettet", "Ingen kan hente meldingene", "Personer som kan hente meldingene: 0.", "Standardmottaker", "vakt@skogby.test", "Barnevernet i Skogby")
-	n.Get(t, bydelsider).Er(t, 200, "Aktiv, standardmottaker. Meldinger kommer ikke fram", "Ingen kan hente meldingene")
+	n.Get(t, bydelsider).Er(t, 200, "Aktiv, standardmottaker. Mottaket virker ikke", "Ingen kan hente meldingene")
 
 	// Who may read.
 	s := n.Get(t, sti+"/tilganger").Er(t, 200, "En administrator kan ikke lese meldingene ved å være administrator", "Ingen har tilgang ennå.")
@@ -231,9 +231,12 @@ func TestBydelFiksIO(t *testing.T) {
 	if err != nil || len(kontoer) != 3 {
 		t.Errorf("%d kontoer %v", len(kontoer), err)
 	}
-	portaltest.Must(t, h.Fio.SlettKonto(t.Context(), b.FiksIOKontoID, ""))
+	slett := "/forvaltning/" + portaltest.OrgSkog + "/kontoer/" + b.FiksIOKontoID + "/slett"
+	n.Get(t, slett).Er(t, 200, "så den kan ikke slettes", `href="`+sti+`/mottak"`)
+	n.Post(t, slett).Er(t, 409, "så den kan ikke slettes")
+	portaltest.Must(t, h.Fio.SlettKonto(t.Context(), b.FiksIOKontoID, "")) // over the API it can
 	n.Get(t, sti).Er(t, 200, "Fiks IO-kontoen er slettet")
-	n.Get(t, bydelsider).Er(t, 200, "Fiks IO-kontoen er slettet", "Meldinger kommer ikke fram")
+	n.Get(t, bydelsider).Er(t, 200, "Fiks IO-kontoen er slettet", "Mottaket virker ikke")
 }
 
 // What is no certificate to encrypt to is refused, and kept nowhere.
@@ -317,7 +320,7 @@ func TestBydelSvarInn(t *testing.T) {
 	n.Get(t, bydelsider).Er(t, 200, "Sertifikatet til fagsystemet utløper 8. september 2026")
 	h.Klokke.Sett(grunntest.Start.AddDate(0, 0, 90))
 	n = h.Som(t, portaltest.Alene)
-	n.Get(t, bydelsider).Er(t, 200, "Sertifikatet til fagsystemet er utløpt", "Meldinger kommer ikke fram")
+	n.Get(t, bydelsider).Er(t, 200, "Sertifikatet til fagsystemet er utløpt", "Mottaket virker ikke")
 	felt := []string{"versjon", n.Get(t, sti+"/mottak/svarinn").Er(t, 200).Skjult(t, "versjon"), "fagsystem", "UKJENT", "utgave", "V1", "orgnr", "", "pakke", "pdf"}
 	nytt := sertifikat(t, grunntest.Start.AddDate(2, 0, 0))
 	for range 2 {
