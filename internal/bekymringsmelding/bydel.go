@@ -153,7 +153,9 @@ func sjekkEpost(navn string, adresser []string, minst int) error {
 }
 
 // GyldigEpost tells whether a bydel can have an e-mail address.
-func GyldigEpost(adresse string) bool { return len(adresse) <= maksEpost && epostForm.MatchString(adresse) }
+func GyldigEpost(adresse string) bool {
+	return len(adresse) <= maksEpost && epostForm.MatchString(adresse)
+}
 
 // Fagsystemer are those that an office's own system can be, as the contract names them (§6).
 func Fagsystemer() []string { return slices.Clone(fagsystemer[1:]) }

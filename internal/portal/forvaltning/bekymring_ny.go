@@ -76,10 +76,11 @@ func (p *Forvaltning) lesNyBydel(r *http.Request) (s nyttKontor, mangler bool, e
 
 // velgKanal finds the fields of the kanal that the draft has.
 func (p *Forvaltning) velgKanal(ctx context.Context, s *nyttKontor) (err error) {
-	if s.kanal, err = kanalen(s.utkast.Felt.Get("kanal")); err != nil {
-		s.kanal = bydelkanal{} // not answered yet
-		return nil
+	i := slices.IndexFunc(bydelkanaler, func(k bydelkanal) bool { return k.sti == s.utkast.Felt.Get("kanal") })
+	if i < 0 {
+		return nil // not answered yet
 	}
+	s.kanal = bydelkanaler[i]
 	s.mottak, err = p.mottakFelt(ctx, s.t, s.org.ID, s.kanal.kanal)
 	return err
 }
@@ -95,12 +96,15 @@ func (p *Forvaltning) holder(ctx context.Context, s nyttKontor) (mangler string,
 		return s.base + "/mottak", nil
 	}
 	if medNokkel(s.kanal.kanal) && v.Get("sertifikat") == "" {
-		k, err := p.FiksIO.Konto(ctx, v.Get("konto"))
-		if err != nil && !feil.Er(err, feil.IkkeFunnet) {
-			return "", err
-		}
-		if s.kanal.kanal != bekymringsmelding.KanalFiksIO || err != nil || k.Sertifikat == nil {
+		if s.kanal.kanal != bekymringsmelding.KanalFiksIO {
 			return s.base + "/mottak", nil
+		}
+		k, err := p.FiksIO.Konto(ctx, v.Get("konto"))
+		if feil.Er(err, feil.IkkeFunnet) {
+			err = nil
+		}
+		if err != nil || k.Sertifikat == nil {
+			return s.base + "/mottak", err
 		}
 	}
 	return "", nil
