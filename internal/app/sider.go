@@ -22,7 +22,7 @@ func (a *App) byggSider() (err error) {
 	}
 	for _, s := range []interface{ Routes() []auth.Route }{
 		a.Portal,
-		forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, AMQP: a.cfg.amqp()}),
+		forvaltning.New(a.Portal, forvaltning.Deps{Organisasjon: a.Org, FiksIO: a.FiksIO, Digisos: a.Digisos, SvarInn: a.SvarInn, Utlop: a.Utlop, Bekymring: a.Bekymringsmelding, AMQP: a.cfg.amqp()}),
 		bekymring.New(a.Portal, bekymring.Deps{Melding: a.Bekymringsmelding, Organisasjon: a.Org}, a.cfg.Meldesider),
 		mottak.New(a.Portal, mottak.Deps{Melding: a.Bekymringsmelding, Avstemming: []mottak.Avstemming{mottak.Bekymringsmelding(a.Bekymringsmelding), mottak.Digisos(a.Digisos)}}),
 	} {

@@ -145,12 +145,20 @@ func sjekkEpost(navn string, adresser []string, minst int) error {
 		return feil.Ny(feil.Ugyldig, "%s må ha %d til %d e-postadresser", navn, minst, maksListen)
 	}
 	for _, a := range adresser {
-		if len(a) > maksEpost || !epostForm.MatchString(a) {
+		if !GyldigEpost(a) {
 			return feil.Ny(feil.Ugyldig, "%s har en ugyldig e-postadresse", navn)
 		}
 	}
 	return nil
 }
+
+// GyldigEpost tells whether a bydel can have an e-mail address.
+func GyldigEpost(adresse string) bool {
+	return len(adresse) <= maksEpost && epostForm.MatchString(adresse)
+}
+
+// Fagsystemer are those that an office's own system can be, as the contract names them (§6).
+func Fagsystemer() []string { return slices.Clone(fagsystemer[1:]) }
 
 // Validate tells what is wrong with a bydel, whatever its channel has; feil.Ugyldig.
 func (b Bydel) Validate() error {

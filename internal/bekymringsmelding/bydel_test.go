@@ -206,6 +206,14 @@ func TestKontoMedFiksIO(t *testing.T) {
 	if k, err := h.fio.SlaOpp(ctx, "ORG_NO.958935420", fiksio.ProtokollBekymringsmelding, 4); err != nil || k.ID != konto.ID {
 		t.Errorf("looked up: %v %v", k.ID, err)
 	}
+	// The platform sends to it, and nobody else: what a stranger sends could pass for a report.
+	for avsender, want := range map[string]int{h.konto: 0, kontoBergen: 1} {
+		grunner, err := h.fio.ValiderMelding(ctx, konto.ID, avsender, typePrefiks+"offentlig.v1", true)
+		must(t, err)
+		if len(grunner) != want || want > 0 && grunner[0].ErrorCode != fiksio.KodeIkkeAkseptert {
+			t.Errorf("from %s: %v", avsender, grunner)
+		}
+	}
 	egne, err := h.s.kontoensIntegrasjoner(ctx, b)
 	must(t, err)
 	if len(egne) != 1 {

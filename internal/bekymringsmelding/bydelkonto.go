@@ -160,6 +160,10 @@ func (s *Service) brukFiksIO(ctx context.Context, tx *store.Tx, b *Bydel, k kont
 		return fmt.Errorf("making the Fiks IO konto: %w", err)
 	}
 	b.FiksIOKontoID = konto.ID
+	// Else anybody with a konto could send what looks like a report.
+	if err := s.FiksIO.BareFraPlattformen(ctx, tx, konto.ID, auth.From(ctx).Aktor()); err != nil {
+		return fmt.Errorf("letting the platform alone send to the Fiks IO konto: %w", err)
+	}
 	a := fiksio.Adresse{KontoID: konto.ID, Beskrivelse: navn, Aktiv: k.adresse, Protokoller: []string{fiksio.ProtokollBekymringsmelding},
 		Nivaer: []int{mottaksniva}, OpprettetAv: auth.From(ctx).Aktor()}
 	if k.org.Orgnr != "" {

@@ -171,6 +171,15 @@ func (s *Service) EndreBydelKontakter(ctx context.Context, fiksOrgID, ressursID 
 	})
 }
 
+// EndreBydelKontaktinformasjon is EndreBydelKontakter with the telephone number, which v2
+// of the API does not know ("": none).
+func (s *Service) EndreBydelKontaktinformasjon(ctx context.Context, fiksOrgID, ressursID string, versjon int64, eposter []string, telefon string) (Bydel, error) {
+	return s.endreBydel(ctx, fiksOrgID, ressursID, versjon, "BYDEL_KONTAKTER_ENDRET", func(_ *store.Tx, b *Bydel) error {
+		b.Kontakter, b.Telefon = eposter, telefon
+		return nil
+	})
+}
+
 // EndreBydelKonto sets how a bydel gets its reports from now on: what was sent before
 // stays with the channel that it was sent by (§6). As EndreBydelNavn; feil.Ugyldig also
 // for a key that nothing can be encrypted to.

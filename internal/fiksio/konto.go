@@ -466,6 +466,30 @@ func (s *Service) SettKunAksepterte(ctx context.Context, kontoID string, aktiver
 	return err
 }
 
+// BareFraPlattformen puts a konto's list in force, with the platform's own kontoer on it,
+// in a transaction of the caller's. While the platform has none it changes nothing: then
+// the list would stop everybody.
+func (s *Service) BareFraPlattformen(ctx context.Context, tx *store.Tx, kontoID, av string) error {
+	alle, err := s.kontoer(ctx, tx, "")
+	if err != nil {
+		return err
+	}
+	egne := slices.DeleteFunc(alle, func(k Konto) bool { return !k.Intern })
+	if len(egne) == 0 {
+		return nil
+	}
+	_, err = s.endreKontoI(ctx, tx, kontoID, av, func(tx *store.Tx, k *Konto) error {
+		k.KunAksepterte = true
+		for _, a := range egne {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO fiksio_akseptert_avsender (konto_id, avsender_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, kontoID, a.ID); err != nil {
+				return fmt.Errorf("accepting the platform's konto: %w", err)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
 // KodeIkkeAkseptert is the errorCode of a sender who is not on the mottaker's list.
 const KodeIkkeAkseptert = "FIKSIO.AVSENDER_IKKE_AKSEPTERT"
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"knutepunkt/internal/auth"
+	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/digisos"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/fiksio"
@@ -35,6 +36,7 @@ type Deps struct {
 	Digisos      *digisos.Service
 	SvarInn      *svarinn.Service
 	Utlop        *utlop.Service
+	Bekymring    *bekymringsmelding.Service
 	AMQP         AMQP // for the pages to tell; may be empty
 }
 
@@ -121,7 +123,18 @@ func (p *Forvaltning) tjenester(r *http.Request, t portal.Tolk, org organisasjon
 				d.Varsel = t("digisos.stengt.oppdateringer")
 			}
 		}
-		ut = append(ut, d)
+		b := tjeneste{Type: organisasjon.TypeBekymringsmelding, Navn: t("bydel.tjeneste"), Om: t("bydel.tjeneste.om"),
+			URL: "/forvaltning/" + org.ID + "/bekymringsmelding", Lenke: t("tjeneste.taibruk"), IBruk: iBruk[organisasjon.TypeBekymringsmelding]}
+		if b.IBruk {
+			b.Lenke = t("tjeneste.oppsett")
+			if b.Oppsummert, b.Varsel, err = p.bydelsammendrag(r, t, org.ID); err != nil {
+				return nil, err
+			}
+		}
+		ut = append(ut, d, b)
+	} else {
+		i := iBruk[organisasjon.TypeBekymringsmelding]
+		ut = append(ut, tjeneste{Type: organisasjon.TypeBekymringsmelding, Navn: t("bydel.tjeneste"), Om: t("bydel.tjeneste.sende"), IBruk: i, TaIBruk: !i})
 	}
 	fio := tjeneste{Type: organisasjon.TypeFiksIO, Navn: t("tjeneste.fiksio"), Om: t("tjeneste.fiksio.om"),
 		IBruk: iBruk[organisasjon.TypeFiksIO], TaIBruk: !iBruk[organisasjon.TypeFiksIO]}
@@ -197,7 +210,7 @@ func (p *Forvaltning) taIBruk(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	typ := r.PostForm.Get("tjeneste")
-	if typ != organisasjon.TypeDokumentlager && typ != organisasjon.TypeFiksIO {
+	if !slices.Contains([]string{organisasjon.TypeDokumentlager, organisasjon.TypeFiksIO, organisasjon.TypeBekymringsmelding}, typ) {
 		return feil.Ny(feil.Ugyldig, "Ukjent tjeneste")
 	}
 	err = p.DB.Write(r.Context(), func(tx *store.Tx) error {

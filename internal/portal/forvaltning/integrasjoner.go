@@ -22,10 +22,13 @@ var overlapp = map[string]time.Duration{"ingen": 0, "time": time.Hour, "dogn": 2
 
 // kanGis are the privileges that an organisation's administrators give their
 // integrasjoner, by the type of ressurs on which they are held.
-var kanGis = []struct{ ressurs, forelder, privilegium, tekst string }{
-	{organisasjon.TypeDigisos, "", auth.DigisosOppdater, "tilgang.digisos"},
-	{organisasjon.TypeFiksIOKonto, organisasjon.TypeFiksIO, auth.FiksIOKonto, "tilgang.fiksio"},
-	{organisasjon.TypeSvarUtKonto, organisasjon.TypeSvarUt, auth.SvarUtKonto, "tilgang.svarut"},
+// hjelp is the text that names the ressurs, where there may be several.
+var kanGis = []struct{ ressurs, forelder, privilegium, tekst, hjelp string }{
+	{organisasjon.TypeDigisos, "", auth.DigisosOppdater, "tilgang.digisos", ""},
+	{organisasjon.TypeFiksIOKonto, organisasjon.TypeFiksIO, auth.FiksIOKonto, "tilgang.fiksio", "tilgang.konto"},
+	{organisasjon.TypeSvarUtKonto, organisasjon.TypeSvarUt, auth.SvarUtKonto, "tilgang.svarut", "tilgang.konto"},
+	{organisasjon.TypeBekymringsmelding, "", auth.BekymringSend, "bydel.kan.sende", ""},
+	{organisasjon.TypeBydel, organisasjon.TypeBekymringsmelding, auth.BekymringMottak, "bydel.kan.hente", "bydel.kan.hvor"},
 }
 
 // mulig is one privilege on one ressurs of an organisation.
@@ -64,8 +67,8 @@ func (p *Forvaltning) muligeTilganger(ctx context.Context, t portal.Tolk, orgID 
 				r.Navn = konto.Navn // it may have got another one
 			}
 			m := mulig{ressurs: r.ID, privilegium: k.privilegium, tekst: t(k.tekst)}
-			if k.forelder != "" {
-				m.hjelp = t("tilgang.konto", "konto", r.Navn)
+			if k.hjelp != "" {
+				m.hjelp = t(k.hjelp, "konto", r.Navn)
 			}
 			ut = append(ut, m)
 		}

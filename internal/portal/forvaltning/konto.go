@@ -1,10 +1,12 @@
 package forvaltning
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 
+	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/fiksio"
 	"knutepunkt/internal/portal"
@@ -62,6 +64,18 @@ func (p *Forvaltning) brukesAvDigisos(r *http.Request, s kontoside) (bool, error
 		return false, nil
 	}
 	return err == nil && k.BrukerFiksIO && k.FiksIOKontoID == s.k.ID, err
+}
+
+// brukesAvKontor gives where an office whose reports of concern go to the konto is set
+// up; "" when there is none.
+func (p *Forvaltning) brukesAvKontor(ctx context.Context, s kontoside) (string, error) {
+	alle, err := p.Bekymring.BydelerI(ctx, s.org.ID)
+	for _, b := range alle {
+		if b.Kanal == bekymringsmelding.KanalFiksIO && b.FiksIOKontoID == s.k.ID && !b.Deaktivert {
+			return "/forvaltning/" + s.org.ID + "/" + bydelmeny + "/" + b.RessursID + "/mottak", nil
+		}
+	}
+	return "", err
 }
 
 // settKontoAktiv activates or deactivates it. What is so already stays so.
@@ -147,10 +161,14 @@ func (p *Forvaltning) lagreKontonavn(w http.ResponseWriter, r *http.Request, s k
 	return portal.Videre(w, r, s.her+"?gjort=lagret")
 }
 
-// visSlettKonto says what is lost. The konto that søknader go to is not deleted:
-// they are given another way first.
+// visSlettKonto says what is lost. A konto that søknader or reports of
+// concern go to is not deleted: they are given another way first.
 func (p *Forvaltning) visSlettKonto(w http.ResponseWriter, r *http.Request, s kontoside) error {
 	digisos, err := p.brukesAvDigisos(r, s)
+	if err != nil {
+		return err
+	}
+	kontor, err := p.brukesAvKontor(r.Context(), s)
 	if err != nil {
 		return err
 	}
@@ -163,17 +181,22 @@ func (p *Forvaltning) visSlettKonto(w http.ResponseWriter, r *http.Request, s ko
 		return err
 	}
 	status := http.StatusOK
-	if digisos && r.Method == http.MethodPost {
+	if (digisos || kontor != "") && r.Method == http.MethodPost {
 		status = http.StatusConflict
 	}
 	return p.visKontoside(w, r, s, status, "slettkonto", "", s.t("kontoer.slett"), nil, nil, map[string]any{
-		"Digisos": digisos, "Adresser": adresser, "Integrasjoner": integrasjoner})
+		"Digisos": digisos, "Kontor": kontor, "Adresser": adresser, "Integrasjoner": integrasjoner})
 }
 
 func (p *Forvaltning) slettKonto(w http.ResponseWriter, r *http.Request, s kontoside) error {
 	if digisos, err := p.brukesAvDigisos(r, s); err != nil {
 		return err
 	} else if digisos {
+		return p.visSlettKonto(w, r, s)
+	}
+	if kontor, err := p.brukesAvKontor(r.Context(), s); err != nil {
+		return err
+	} else if kontor != "" {
 		return p.visSlettKonto(w, r, s)
 	}
 	if err := p.FiksIO.SlettKonto(r.Context(), s.k.ID, s.av); err != nil && !feil.Er(err, feil.IkkeFunnet) {

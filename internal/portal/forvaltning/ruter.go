@@ -66,6 +66,7 @@ func (p *Forvaltning) Routes() []auth.Route {
 		p.oppsettRuter(org, endre),
 		p.provRuter(org+"/digisos/prov", endre),
 		p.svarinnRuter(org, endre),
+		p.bydelRuter(org+"/bekymringsmelding", endre),
 	)
 }
 
@@ -108,6 +109,7 @@ var meny = []struct{ sti, tekst string }{
 	{"kontoer", "meny.kontoer"},
 	{"integrasjoner", "meny.integrasjoner"},
 	{"svarinn", "meny.svarinn"},
+	{bydelmeny, "bydel.tjeneste"},
 	{"brukere", "meny.brukere"},
 	{"avtaler", "meny.avtaler"},
 	{"oppsett", "meny.oppsett"},
@@ -122,6 +124,9 @@ func (p *Forvaltning) visOrg(w http.ResponseWriter, r *http.Request, status int,
 		for _, m := range meny {
 			if o.Gjest {
 				break
+			}
+			if m.sti == bydelmeny && o.Org.Kommunenummer == "" {
+				continue // it receives no reports
 			}
 			s.Meny = append(s.Meny, portal.Fane{Tekst: t(m.tekst), URL: "/forvaltning/" + o.Org.ID + "/" + m.sti, Valgt: m.sti == o.Aktiv})
 		}

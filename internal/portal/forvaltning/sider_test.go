@@ -29,6 +29,7 @@ func orgSider(t *testing.T, h *portaltest.Hus) map[string]int {
 		u + "/avtaler": 3, u + "/oppsett": 4,
 	})
 	maps.Copy(sider, svarinnSider(t, h))
+	maps.Copy(sider, bydelSider(t, h))
 	return sider
 }
 

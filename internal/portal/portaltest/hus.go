@@ -137,7 +137,7 @@ func HusPaa(t testing.TB, base string, endre ...func(*portal.OIDC, *utsteder.Kli
 		}
 	}
 	aapen := auth.Tilgang{Slag: auth.Anonym}
-	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn, Utlop: h.Utlop,
+	ruter := append(append(h.P.Routes(), forvaltning.New(h.P, forvaltning.Deps{Organisasjon: h.Org, FiksIO: h.Fio, Digisos: h.Dig, SvarInn: h.Inn, Utlop: h.Utlop, Bekymring: h.Bek,
 		AMQP: forvaltning.AMQP{Vert: "amqp.portal.test", Port: 5671, TLS: true}}).Routes()...), u.Routes()...)
 	ruter = append(ruter, utvikler.New(h.P, sandkasse{h}).Routes()...)
 	ruter = append(ruter, bekymring.New(h.P, bekymring.Deps{Melding: h.Bek, Organisasjon: h.Org}, bekymring.Config{}).Routes()...)

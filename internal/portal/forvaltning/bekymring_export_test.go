@@ -1,0 +1,6 @@
+package forvaltning
+
+var (
+	NyBydelFelt  = nyBydelFelt
+	Bydeladresse = bydeladresse
+)
