@@ -21,6 +21,12 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -80,6 +86,16 @@ func (p produsent) send(t *testing.T, versjon, kommune, bydel string, r rapport)
 	return svar.UUID
 }
 
+// mot turns the producer to a server, with a client that sends in chunks or not.
+func (p produsent) mot(t *testing.T, baseURL string, iBolker bool) {
+	t.Helper()
+	c := map[string]string{"baseUrl": baseURL}
+	if iBolker {
+		c["iBolker"] = "ja"
+	}
+	p.gjor(t, "mot", c, nil)
+}
+
 // hendelse is an event as the producer has parsed it.
 type hendelse struct {
 	BekymringsmeldingID string `json:"bekymringsmeldingId"`
@@ -136,6 +152,7 @@ func TestBekymringsmelding(t *testing.T) {
 	for navn, modul := range produsenter {
 		t.Run(navn, func(t *testing.T) {
 			p := h.produsent(t, modul)
+			t.Run("ordlyd", p.ordlyd)
 			t.Run("bydeler", p.bydeler)
 			t.Run("nøkler", p.nokler)
 			t.Run("Trondheim", p.tilTrondheim)
@@ -144,6 +161,65 @@ func TestBekymringsmelding(t *testing.T) {
 			t.Run("eksempelet 3.5.0", func(t *testing.T) { p.tilEksempelet(t, "konsument") })
 			t.Run("eksempelet 1.3.0", func(t *testing.T) { p.tilEksempelet(t, "konsument13") })
 		})
+	}
+}
+
+// ordlyd: what is sent looks as §16 tells of the released client.
+func (p produsent) ordlyd(t *testing.T) {
+	type del struct{ Navn, Filnavn, Type string }
+	type ordlyd struct {
+		Sti, Accept, Koding, Type string
+		Integrasjon               string
+		Deler                     []del
+	}
+	mot, err := url.Parse(p.h.b.BaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plattform := httputil.NewSingleHostReverseProxy(mot)
+	fikk := make(chan ordlyd, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			plattform.ServeHTTP(w, r)
+			return
+		}
+		ct, par, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || !strings.HasPrefix(par["boundary"], "Boundary_") || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ey") {
+			t.Errorf("headers %v: %v", r.Header, err)
+		}
+		o := ordlyd{r.URL.Path, r.Header.Get("Accept"), strings.Join(r.TransferEncoding, " "), ct, r.Header.Get("IntegrasjonId") + " " + r.Header.Get("IntegrasjonPassord"), nil}
+		deler := multipart.NewReader(r.Body, par["boundary"])
+		for {
+			d, err := deler.NextRawPart()
+			if err != nil {
+				break
+			}
+			o.Deler = append(o.Deler, del{d.FormName(), d.FileName(), d.Header.Get("Content-Type")})
+			innhold, err := io.ReadAll(d)
+			if err != nil || !bytes.HasPrefix(innhold, []byte{0x30, 0x80}) { // a sequence of indefinite length
+				t.Errorf("%s begins with %x: %v", d.FormName(), innhold[:min(8, len(innhold))], err)
+			}
+		}
+		fikk <- o
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"uuid":"`+uuid.NewString()+`"}`)
+	}))
+	defer s.Close()
+	defer p.mot(t, p.h.b.BaseURL, false)
+	f := p.h.fra.Fagsystem
+	for _, iBolker := range []bool{false, true} {
+		p.mot(t, s.URL, iBolker)
+		p.send(t, "v1", kommuneTrondheim, "", nyRapport(t, 50_000))
+		vil := ordlyd{"/bekymringsmelding/api/v1/mottak/fagsystem/" + p.h.fra.FiksOrgID + "/9901/00/offentlig", "application/json", "", "multipart/form-data",
+			f.IntegrasjonID + " " + f.IntegrasjonPassord,
+			[]del{{"bekymringsmelding", "bekymringsmelding.pdf", "application/octet-stream"}, {"asice", "asice.zip", "application/octet-stream"}}}
+		if iBolker {
+			vil.Koding = "chunked"
+		}
+		if diff := gocmp.Diff(vil, <-fikk); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 
@@ -278,9 +354,9 @@ func (p produsent) postlagt(t *testing.T, id string, r rapport) {
 	p.venter(t, id, tilPost+" LEVERT")
 }
 
-// storrelse: both parts together may have 5 MiB, and not a byte more. Jersey sends
-// them in chunks, without a length.
+// storrelse: both parts together may have 5 MiB, and not a byte more, also in chunks.
 func (p produsent) storrelse(t *testing.T) {
+	defer p.mot(t, p.h.b.BaseURL, false)
 	c, stopp := p.h.lyttTrondheim(t, p.h.fra, "")
 	defer stopp()
 	r := nyRapport(t, 4_000_000)
@@ -291,17 +367,24 @@ func (p produsent) storrelse(t *testing.T) {
 		return skriv(t, "pdf.cms", append(bytes.Clone(pdf), make([]byte, grense+over-len(asice)-len(pdf))...))
 	}
 	del := map[string]string{"kommunenummer": kommuneTrondheim, "bydelsnummer": bydelTrondheim, "asice": skriv(t, "asice.cms", asice)}
-	antall := p.h.antall(t)
-
-	del["pdf"] = fyll(1)
-	feil := p.prov(t, "send", del, nil)
-	// The client looks at no status: it fails on the body of the refusal, so it has heard it.
-	if !strings.Contains(feil, "UnrecognizedPropertyException") || p.h.antall(t) != antall {
-		t.Errorf("a byte too many: %q, %d reports", feil, p.h.antall(t)-antall)
+	for _, iBolker := range []bool{false, true} {
+		p.mot(t, p.h.b.BaseURL, iBolker)
+		antall := p.h.antall(t)
+		del["pdf"] = fyll(1)
+		feil := p.prov(t, "send", del, nil)
+		// The client looks at no status: it fails on the body of the refusal, so it has heard it.
+		if !strings.Contains(feil, "UnrecognizedPropertyException") || p.h.antall(t) != antall {
+			t.Errorf("a byte too many: %q, %d reports", feil, p.h.antall(t)-antall)
+		}
 	}
 	del["pdf"] = fyll(0)
-	var svar struct{ UUID string }
-	p.gjor(t, "send", del, &svar)
+	var svar, igjen struct{ UUID string }
+	p.gjor(t, "send", del, &svar) // in chunks
+	p.mot(t, p.h.b.BaseURL, false)
+	p.gjor(t, "send", del, &igjen)
+	if svar != igjen || svar.UUID == "" {
+		t.Errorf("the very same bytes are %q and %q", svar, igjen)
+	}
 	m := c.neste(t)
 	if m.feil != nil {
 		t.Fatal(m.feil)

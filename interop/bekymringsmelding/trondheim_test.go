@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/cipher"
-	"crypto/des" //nolint:gosec // what the consumer encrypts with
+	"crypto/des"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -264,7 +264,7 @@ func pkcs7(cert *x509.Certificate, klart []byte) ([]byte, error) {
 	key, iv := make([]byte, des.BlockSize), make([]byte, des.BlockSize)
 	_, _ = rand.Read(key)
 	_, _ = rand.Read(iv)
-	blokk, err := des.NewCipher(key) //nolint:gosec // see above
+	blokk, err := des.NewCipher(key)
 	if err != nil {
 		return nil, err
 	}

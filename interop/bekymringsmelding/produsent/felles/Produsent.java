@@ -95,12 +95,14 @@ public final class Produsent {
         public String beskrivelse;
     }
 
-    private final Rest rest;
+    private final JsonNode oppdrag;
+    private Rest rest;
     private final Maskinportenklient maskinporten;
     private final AsicHandler asice;
     private final String org;
 
     private Produsent(JsonNode o) throws Exception {
+        oppdrag = o;
         PrivateKey nokkel = nokkel(Paths.get(tekst(o, "key")));
         X509Certificate sertifikat;
         try (InputStream in = Files.newInputStream(Paths.get(tekst(o, "certificate")))) {
@@ -109,7 +111,7 @@ public final class Produsent {
         maskinporten = new Maskinportenklient(nokkel, sertifikat, MaskinportenklientProperties.builder().audience(tekst(o, "audience"))
             .tokenEndpoint(tekst(o, "tokenEndpoint")).issuer("produsent").numberOfSecondsLeftBeforeExpire(10).build());
         org = tekst(o, "fiksOrgId");
-        rest = new Rest(tekst(o, "baseUrl"), tekst(o, "integrasjonId"), tekst(o, "integrasjonPassord"));
+        mot(tekst(o, "baseUrl"), false);
         KeyStore lager = KeyStore.getInstance("PKCS12");
         lager.load(null, null);
         lager.setKeyEntry("virksomhet", nokkel, PASSORD.toCharArray(), new Certificate[] {sertifikat});
@@ -120,6 +122,10 @@ public final class Produsent {
         });
         asice = AsicHandler.builder().withExecutorService(traader).withPrivatNokkel(nokkel).withKeyStoreHolder(KeystoreHolder.builder()
             .withKeyStore(lager).withKeyStorePassword(PASSORD).withKeyAlias("virksomhet").withKeyPassword(PASSORD).build()).build();
+    }
+
+    private void mot(String baseUrl, boolean iBolker) {
+        rest = new Rest(baseUrl, tekst(oppdrag, "integrasjonId"), tekst(oppdrag, "integrasjonPassord"), iBolker);
     }
 
     public static void main(String[] args) throws Exception {
@@ -147,6 +153,9 @@ public final class Produsent {
         String versjon = c.has("versjon") ? tekst(c, "versjon") : "v1";
         String kommune = tekst(c, "kommunenummer");
         switch (tekst(c, "gjor")) {
+            case "mot": // another server from now on
+                mot(tekst(c, "baseUrl"), tekst(c, "iBolker").equals("ja"));
+                break;
             case "bydeler":
                 svar.put("bydeler", rest.bydeler(token(), versjon, kommune));
                 break;

@@ -7,17 +7,26 @@ import javax.ws.rs.core.GenericType;
 import javax.ws.rs.core.MediaType;
 import java.io.InputStream;
 import java.util.List;
+import org.glassfish.jersey.client.ClientProperties;
+import org.glassfish.jersey.client.RequestEntityProcessing;
 import org.glassfish.jersey.media.multipart.FormDataMultiPart;
 import org.glassfish.jersey.media.multipart.MultiPart;
 import org.glassfish.jersey.media.multipart.MultiPartFeature;
 import org.glassfish.jersey.media.multipart.file.StreamDataBodyPart;
 
-/** The calls by Jersey, whose Jackson is as it comes: it refuses members that it does not know. */
+/**
+ * The calls by Jersey, whose Jackson is as it comes: it refuses members that it does not
+ * know. Its client, which producers give, tells the length of what it sends unless it is
+ * set to send in chunks.
+ */
 final class Rest {
     private final Client klient = ClientBuilder.newClient().register(MultiPartFeature.class);
     private final String base, integrasjonId, integrasjonPassord;
 
-    Rest(String base, String integrasjonId, String integrasjonPassord) {
+    Rest(String base, String integrasjonId, String integrasjonPassord, boolean iBolker) {
+        if (iBolker) {
+            klient.property(ClientProperties.REQUEST_ENTITY_PROCESSING, RequestEntityProcessing.CHUNKED);
+        }
         this.base = base + "/bekymringsmelding";
         this.integrasjonId = integrasjonId;
         this.integrasjonPassord = integrasjonPassord;
