@@ -428,26 +428,33 @@ func (c konsument) neste(t *testing.T) (m mottatt) {
 	return m
 }
 
-// tilEksempelet: version 1 is stored and answered; version 2 it does not know, and it
-// answers with feilet before it refuses the message.
+// tilEksempelet: both types of version 1 are stored and answered; version 2 it does not
+// know, and it answers with feilet before it refuses the message.
 func (p produsent) tilEksempelet(t *testing.T, modul string) {
 	c := p.h.konsument(t, modul, p.h.kommune(t, kommuneEksempel))
-	r := nyRapport(t, 100_000)
-	id := p.send(t, "v1", kommuneEksempel, bydelEksempel, r)
-	m := c.neste(t)
-	if m.Type != "no.ks.fiks.bekymringsmelding.offentlig.v1" || m.Svar != "mottatt" {
-		t.Fatalf("%+v", m)
-	}
-	for navn, vil := range map[string][]byte{"bekymringsmelding.pdf": r.pdf, "bekymringsmelding.json": r.json} {
-		if !bytes.Equal(lesFil(t, filepath.Join(c.dir, m.MeldingID, navn)), vil) {
-			t.Errorf("%s came out otherwise than it went in", navn)
+	for _, typ := range []string{"offentlig", "privat"} {
+		r := nyRapport(t, 100_000)
+		var id string
+		if typ == "privat" {
+			id = p.h.sendPrivat(t, r)
+		} else {
+			id = p.send(t, "v1", kommuneEksempel, bydelEksempel, r)
 		}
+		m := c.neste(t)
+		if m.Type != "no.ks.fiks.bekymringsmelding."+typ+".v1" || m.Svar != "mottatt" {
+			t.Fatalf("%+v", m)
+		}
+		for navn, vil := range map[string][]byte{"bekymringsmelding.pdf": r.pdf, "bekymringsmelding.json": r.json} {
+			if !bytes.Equal(lesFil(t, filepath.Join(c.dir, m.MeldingID, navn)), vil) {
+				t.Errorf("%s: %s came out otherwise than it went in", typ, navn)
+			}
+		}
+		p.venter(t, id, levert)
 	}
-	p.venter(t, id, levert)
 
-	r = nyRapport(t, 1000)
-	id = p.send(t, "v2", kommuneEksempel, bydelEksempel, r)
-	m = c.neste(t)
+	r := nyRapport(t, 1000)
+	id := p.send(t, "v2", kommuneEksempel, bydelEksempel, r)
+	m := c.neste(t)
 	if m.Type != "no.ks.fiks.bekymringsmelding.offentlig.v2" || m.Svar != "feilet" {
 		t.Fatalf("%+v", m)
 	}

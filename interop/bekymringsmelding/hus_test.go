@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -236,4 +237,32 @@ func zipet(t *testing.T, r rapport) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// sendPrivat sends a report from a private person to the example's bydel, for which the
+// producer has no call.
+func (h *hus) sendPrivat(t *testing.T, r rapport) (id string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for navn, data := range map[string][]byte{
+		"bekymringsmelding": h.kryptert(t, h.sti("keys/print.cert.pem"), r.pdf),
+		"asice":             h.kryptert(t, h.sti(h.kommune(t, kommuneEksempel).Fagsystem.Certificate), zipet(t, r)),
+	} {
+		d, err := w.CreateFormFile(navn, navn)
+		if err == nil {
+			_, err = d.Write(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	hoder := h.integrasjon(t, h.fra.Fagsystem)
+	hoder.Set("Content-Type", w.FormDataContentType())
+	var svar struct{ UUID string }
+	les(t, h.kall(t, 201, "POST", "/bekymringsmelding/api/v1/mottak/fagsystem/"+h.fra.FiksOrgID+"/"+kommuneEksempel+"/"+bydelEksempel+"/privat", hoder, &b), &svar)
+	return svar.UUID
 }
