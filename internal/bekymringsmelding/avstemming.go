@@ -1,12 +1,9 @@
 package bekymringsmelding
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -30,7 +27,6 @@ import (
 
 const (
 	maksAvstemming = 1 << 20 // bytes of a request
-	maksIder       = 1000    // ids of a request
 	maksAvvik      = 1000    // gaps that are listed, the oldest
 )
 
@@ -102,7 +98,7 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ider, err := LesIder(r.Header.Get("Content-Type"), kropp)
+	ider, err := httpx.LesIder(r.Header.Get("Content-Type"), kropp)
 	if err != nil {
 		return err
 	}
@@ -111,42 +107,6 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpx.JSON(w, http.StatusOK, ut)
-}
-
-// LesIder reads a list of ids, at most 1000: JSON (an array, or an object with ider), or
-// for text/plain and text/csv one on each line. feil.Ugyldig, feil.ForStor.
-func LesIder(contentType string, kropp []byte) (ider []string, err error) {
-	kropp = bytes.TrimPrefix(kropp, []byte("\ufeff"))
-	typ, _, _ := mime.ParseMediaType(contentType)
-	switch forst := bytes.TrimSpace(kropp); {
-	case typ == "text/plain" || typ == "text/csv":
-		linjer := bufio.NewScanner(bytes.NewReader(kropp))
-		for linjer.Scan() {
-			if id := strings.Trim(linjer.Text(), " \t\r\";,"); id != "" {
-				ider = append(ider, id)
-			}
-		}
-		if linjer.Err() != nil {
-			return nil, feil.Ny(feil.Ugyldig, "Filen må ha én id på hver linje")
-		}
-	case bytes.HasPrefix(forst, []byte("[")):
-		err = httpx.UnmarshalJSON(kropp, &ider)
-	default:
-		var inn struct {
-			Ider []string `json:"ider"`
-		}
-		err = httpx.UnmarshalJSON(kropp, &inn)
-		ider = inn.Ider
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case len(ider) == 0:
-		return nil, feil.Ny(feil.Ugyldig, "Oppgi minst én id: JSON med ider, eller tekst med én på hver linje")
-	case len(ider) > maksIder:
-		return nil, feil.Ny(feil.ForStor, "Oppgi høyst %d ider om gangen", maksIder)
-	}
-	return ider, nil
 }
 
 // RegistrerMottatt records which reports the bydel has registered in its system. What
@@ -345,13 +305,13 @@ func (s *Service) nesteAvvik(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	sist, err := sistKjort(ctx, s.DB.Read(), avvikPlikt)
-	return etterKlokka(senest(sist, eldste.Add(s.cfg.AvvikEtter)), []int{avvikTime}), err
+	return klokke.NesteKlokkeslett(senest(sist, eldste.Add(s.cfg.AvvikEtter)), []int{avvikTime}), err
 }
 
 // varsleAvvik tells the contacts of each bydel with gaps, once a day: which, and how
 // old. An id names nobody.
 func (s *Service) varsleAvvik(ctx context.Context, naa time.Time) error {
-	kl := sistKlokka(naa, []int{avvikTime})
+	kl := klokke.SisteKlokkeslett(naa, []int{avvikTime})
 	alle, err := meldinger(ctx, s.DB.Read(), `WHERE levert > 0 AND levert <= $1 AND `+ikkeAvstemt+` ORDER BY ressurs_id, levert, id`,
 		store.Micros(kl.Add(-s.cfg.AvvikEtter)))
 	if err != nil {

@@ -35,31 +35,6 @@ func (s *Service) registrerPlikter() {
 	s.Jobber.AddDuty(jobs.Duty{Name: slettePlikt, Next: s.nesteSletting, RunOnce: s.slettGamle})
 }
 
-// etterKlokka is the first of the hours, in Oslo, after t.
-func etterKlokka(t time.Time, timer []int) time.Time {
-	lokal := klokke.Oslo(t)
-	for dag := 0; ; dag++ {
-		for _, h := range timer {
-			kl := time.Date(lokal.Year(), lokal.Month(), lokal.Day()+dag, h, 0, 0, 0, klokke.Sone())
-			if kl.After(t) {
-				return kl.UTC()
-			}
-		}
-	}
-}
-
-// sistKlokka is the last of the hours, in Oslo, that is not after t.
-func sistKlokka(t time.Time, timer []int) time.Time {
-	sist := etterKlokka(t.AddDate(0, 0, -2), timer)
-	for {
-		neste := etterKlokka(sist, timer)
-		if neste.After(t) {
-			return sist
-		}
-		sist = neste
-	}
-}
-
 func sistKjort(ctx context.Context, q store.Queryer, navn string) (time.Time, error) {
 	var sist int64
 	err := q.QueryRowContext(ctx, `SELECT sist FROM bekymring_plikt WHERE navn = $1`, navn).Scan(&sist)
@@ -104,14 +79,14 @@ func (s *Service) nestePaaminnelse(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	sist, err := sistKjort(ctx, s.DB.Read(), paaminnelsePlikt)
-	return etterKlokka(senest(sist, eldste), paaminnelser), err
+	return klokke.NesteKlokkeslett(senest(sist, eldste), paaminnelser), err
 }
 
 // paaminn reminds each bydel that has reports waiting to be fetched by hand: how many,
 // and nothing of whom (§8). After a time away there is one reminder, not one for each
 // hour that was missed.
 func (s *Service) paaminn(ctx context.Context, naa time.Time) error {
-	kl := sistKlokka(naa, paaminnelser)
+	kl := klokke.SisteKlokkeslett(naa, paaminnelser)
 	type bydel struct {
 		ressurs string
 		antall  int

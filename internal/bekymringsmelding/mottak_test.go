@@ -326,19 +326,6 @@ func FuzzLesFeilet(f *testing.F) {
 	})
 }
 
-func FuzzLesIder(f *testing.F) {
-	for _, s := range []string{"", "[]", `["a"]`, `{"ider":["a"]}`, "a\nb\r\n\n", "\ufeffa"} {
-		f.Add("text/plain", []byte(s))
-		f.Add("application/json", []byte(s))
-	}
-	f.Fuzz(func(t *testing.T, ct string, b []byte) {
-		ider, err := LesIder(ct, b)
-		if err == nil && (len(ider) == 0 || len(ider) > maksIder) {
-			t.Errorf("%d ids", len(ider))
-		}
-	})
-}
-
 func FuzzSjekkMottaker(f *testing.F) {
 	f.Add([]byte{0x30, 0x80})
 	f.Add(kryptert(f, trykkeri().cert, []byte("x")))

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"knutepunkt/internal/auth"
-	"knutepunkt/internal/bekymringsmelding"
 	"knutepunkt/internal/feil"
 	"knutepunkt/internal/httpx"
 	"knutepunkt/internal/portal"
@@ -209,10 +208,10 @@ func (m *Mottak) lesRegistrert(r *http.Request) (ider []string, nokkel string, s
 func lesListe(liste string) ([]string, error) {
 	liste = strings.TrimSpace(strings.TrimPrefix(liste, "\ufeff"))
 	if strings.HasPrefix(liste, "[") || strings.HasPrefix(liste, "{") {
-		return bekymringsmelding.LesIder("application/json", []byte(liste))
+		return httpx.LesIder("application/json", []byte(liste))
 	}
 	ord := strings.FieldsFunc(liste, func(c rune) bool { return strings.ContainsRune(" \t\r\n,;\"", c) })
-	return bekymringsmelding.LesIder("text/plain", []byte(strings.Join(ord, "\n")))
+	return httpx.LesIder("text/plain", []byte(strings.Join(ord, "\n")))
 }
 
 // lesFil reads the form with a file; feil.ForStor.
