@@ -25,6 +25,7 @@ func (s *Service) registrerPlikter() {
 		Next: s.neste(&s.nesteUtlop, `SELECT coalesce(min(utloper), 0) FROM digisos_mellomlagret`)})
 	s.Jobber.AddDuty(jobs.Duty{Name: sletteplikt, RunOnce: s.slettGamle,
 		Next: s.neste(&s.nesteSletting, `SELECT coalesce(min(slettes), 0) FROM digisos_sak WHERE slettet = 0`)})
+	s.Jobber.AddDuty(jobs.Duty{Name: avvikPlikt, Next: s.nesteAvvik, RunOnce: s.varsleAvvik})
 }
 
 // neste asks the table, and remembers the answer for vekk.
@@ -73,7 +74,7 @@ func (s *Service) slettUtlopt(ctx context.Context, naa time.Time) error {
 }
 
 // slettGamle deletes the cases whose life is over. One that cannot be deleted
-// (its delivery is not at an end) gets another day and a line in its history.
+// (its delivery is not at an end, or there is a gap) gets another day and a line in its history.
 func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 	for {
 		ider, err := kolonne(ctx, s.DB.Read(), `SELECT id FROM digisos_sak WHERE slettet = 0 AND slettes <= $1 ORDER BY slettes LIMIT $2`,
@@ -105,7 +106,7 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 
 // SlettSak deletes a case with all its documents and leaves a tombstone, which
 // answers 410 and keeps the navEksternRefId taken. feil.IkkeFunnet,
-// feil.Slettet, and feil.Konflikt while something of it is not delivered.
+// feil.Slettet, and feil.Konflikt while something of it is not delivered, or is a gap.
 func (s *Service) SlettSak(ctx context.Context, digisosID string) error {
 	return s.slettSak(ctx, digisosID, math.MaxInt64)
 }
@@ -141,6 +142,11 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 				return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: forsendelse %s er ikke levert", id)
 			}
 		}
+		if n, err := antallAvvik(ctx, tx, `u.sak_id = $1`, k.ID); err != nil {
+			return err
+		} else if n > 0 {
+			return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: %d forsendelser er levert, men ikke meldt registrert av kommunen", n)
+		}
 		for _, id := range l.alleDokumenter() {
 			if err := s.Dokumentlager.Slett(ctx, tx, id); err != nil {
 				return fmt.Errorf("deleting document %s: %w", id, err)
@@ -155,6 +161,9 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 			if _, err := tx.ExecContext(ctx, q, k.ID); err != nil {
 				return fmt.Errorf("deleting case %s: %w", k.ID, err)
 			}
+		}
+		if err := glemUtlevert(ctx, tx, k.ID); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET slettet = $2, soker_hash = '', soker = NULL,
 			oppdatering_id = '', oppdatering_filer = '' WHERE id = $1`, k.ID, store.Micros(s.Klokke.Now())); err != nil {

@@ -494,15 +494,15 @@ func (s *Service) ProvIgjen(ctx context.Context, id, av string) error {
 	})
 }
 
-// LeverPaaNytt starts the plan anew for an item that was confirmed and yet is not
+// LeverPaaNytt starts the plan anew for an item that is at its end and yet is not
 // with its receiver; av is the person who asked, by an id, for the history.
-// feil.Konflikt when it is not confirmed.
+// feil.Konflikt while it is still being delivered.
 func (s *Service) LeverPaaNytt(ctx context.Context, tx *store.Tx, id, av string) error {
 	l, err := hent(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if l.Tilstand != Bekreftet {
+	if !l.Ferdig() {
 		return feil.Ny(feil.Konflikt, "Leveransen er ikke bekreftet, og leveres fortsatt")
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE leveranser SET utgatt = 1 WHERE levering_id = $1`, l.ID); err != nil {
