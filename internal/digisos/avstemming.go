@@ -325,6 +325,9 @@ func (s *Service) AvstemmingFor(ctx context.Context, av auth.Caller) ([]Kommunea
 func (s *Service) kommuneavstemming(ctx context.Context, fiksOrgID string) (k Kommuneavstemming, err error) {
 	q := s.DB.Read()
 	konf, err := s.lesKonfigurasjon(ctx, q, "fiks_org_id", fiksOrgID)
+	if err == nil && konf.Slettet {
+		err = errIngenKonfigurasjon()
+	}
 	if err != nil {
 		return k, err
 	}

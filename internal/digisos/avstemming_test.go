@@ -224,12 +224,38 @@ func TestAvstemmingFallerTilbake(t *testing.T) {
 		t.Fatalf("%d by SvarUt", len(h.svarUt.sett))
 	}
 	h.bekreft(t, h.svarUt)
-	// What it came as is known by each of its ids; here the last.
 	if got := h.avvik(t); len(got) != 1 || got[0].Kanal != "SVARUT" || got[0].LeveranseID != h.svarUt.sett[0].l.LeveranseID {
 		t.Fatalf("%+v", got)
 	}
+	// It is known by each id that it came under; here the first.
 	if ut := h.meld(t, h.fiksIO.sett[0].l.LeveranseID); len(ut.Registrert) != 1 || ut.GjenstaaendeAvvik != 0 {
 		t.Errorf("%+v", ut)
+	}
+}
+
+// Over the real Fiks IO the søknad lies in the queue once more, as another message.
+func TestAvstemmingFiksIO(t *testing.T) {
+	t.Parallel()
+	f := nyttFagsystem(t)
+	f.avstemmer(t, `{"paa":true}`)
+	f.id = f.nySoknad(t, kari, "1")
+	f.lever(t)
+	forst, _ := f.levering(t)
+	f.svarPa(t, forst.LeveranseID, TypeSoknadMottatt, "")
+	f.post(t, adminOs, avstemSti(orgOslo)+"/avvik/"+f.id+"/lever", "").er(t, 204)
+	f.lever(t)
+	igjen, _ := f.levering(t)
+	f.svarPa(t, forst.LeveranseID, TypeSoknadMottatt, "") // of the message of before
+	if naa, _ := f.levering(t); igjen.LeveranseID == forst.LeveranseID || igjen.Kanal != levering.KanalFiksIO || naa.Tilstand != levering.Sendt {
+		t.Fatalf("first %+v, again %+v", forst, naa)
+	}
+	ms, err := f.broker().Ready(t.Context(), fiksio.Ko(kontoFag), 0, 10)
+	if err != nil || len(ms) != 2 {
+		t.Errorf("%d messages, %v", len(ms), err)
+	}
+	f.svarPa(t, igjen.LeveranseID, TypeSoknadMottatt, "")
+	if naa, _ := f.levering(t); naa.Tilstand != levering.Bekreftet || len(f.avviksider(t)) != 1 || len(f.svarUt.sett) != 0 {
+		t.Errorf("%+v", naa)
 	}
 }
 
