@@ -298,13 +298,13 @@ func (s *Service) nesteAvvik(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	sist, err := sistKjort(ctx, s.DB.Read(), avvikPlikt)
-	return klokke.EtterKlokka(senest(sist, eldste.Add(s.cfg.AvvikEtter)), []int{avvikTime}), err
+	return klokke.NesteKlokkeslett(senest(sist, eldste.Add(s.cfg.AvvikEtter)), []int{avvikTime}), err
 }
 
 // varsleAvvik tells the contacts of each bydel with gaps, once a day: which, and how
 // old. An id names nobody.
 func (s *Service) varsleAvvik(ctx context.Context, naa time.Time) error {
-	kl := klokke.SistKlokka(naa, []int{avvikTime})
+	kl := klokke.SisteKlokkeslett(naa, []int{avvikTime})
 	alle, err := meldinger(ctx, s.DB.Read(), `WHERE levert > 0 AND levert <= $1 AND `+ikkeAvstemt+` ORDER BY ressurs_id, levert, id`,
 		store.Micros(kl.Add(-s.cfg.AvvikEtter)))
 	if err != nil {

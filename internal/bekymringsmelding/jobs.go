@@ -79,14 +79,14 @@ func (s *Service) nestePaaminnelse(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	sist, err := sistKjort(ctx, s.DB.Read(), paaminnelsePlikt)
-	return klokke.EtterKlokka(senest(sist, eldste), paaminnelser), err
+	return klokke.NesteKlokkeslett(senest(sist, eldste), paaminnelser), err
 }
 
 // paaminn reminds each bydel that has reports waiting to be fetched by hand: how many,
 // and nothing of whom (§8). After a time away there is one reminder, not one for each
 // hour that was missed.
 func (s *Service) paaminn(ctx context.Context, naa time.Time) error {
-	kl := klokke.SistKlokka(naa, paaminnelser)
+	kl := klokke.SisteKlokkeslett(naa, paaminnelser)
 	type bydel struct {
 		ressurs string
 		antall  int

@@ -2,9 +2,8 @@ package digisos
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,437 +18,326 @@ import (
 	"knutepunkt/internal/store"
 )
 
-// Reconciliation is our own (decision 20): a receipt says that a system has stored a
-// søknad, and systems have said so of what they had lost. A municipality that turns it on
-// tells which søknader and ettersendelser it has registered; what is delivered and not
-// registered is a gap, which never closes by itself.
+// Reconciliation is our own (decision 20): a receipt says that a fagsystem has stored
+// something, and one said so of what it had failed to store. So the municipality tells
+// what it has registered, one by one, and what is delivered and not registered is a
+// gap, which never closes by itself. It is off until the municipality turns it on.
 
 const (
-	maksAvvik      = 1000 // gaps that are listed, the oldest
-	avstemtDager   = 30   // how far back is counted
-	varsletVisning = 50   // gaps that an e-mail names
-	// avvikEtter is how long after its delivery people are told of a gap, at the next of
-	// avvikTimer, in Oslo.
-	avvikEtter = 4 * time.Hour
+	maksAvvik      = 1000                // gaps that are listed, the oldest
+	maksKommuner   = 1000                // municipalities of one person that are looked at
+	avstemmingstid = 30 * 24 * time.Hour // what the numbers are of
 )
-
-var avvikTimer = []int{8}
 
 // Avstemt is the answer to what a municipality has registered.
 type Avstemt struct {
-	Registrert        []string `json:"registrert"`        // closed by this
+	Registrert        []string `json:"registrert"`        // closed by this, as they were told
 	TidligereMeldt    []string `json:"tidligereMeldt"`    // closed before
-	Ukjent            []string `json:"ukjent"`            // not sent to this municipality, or no id
+	Ukjent            []string `json:"ukjent"`            // not sent to this municipality, not one alone, or no id
 	GjenstaaendeAvvik int      `json:"gjenstaaendeAvvik"` // delivered and not registered
 }
 
-// Avvik is a gap: a søknad or an ettersendelse that is delivered and not registered.
+// Avvik is a gap: a søknad, an ettersendelse or a klage that is delivered and not registered.
 type Avvik struct {
-	ID              string // of the forsendelse; of a søknad its DigisosId
-	DigisosID       string
+	ID              string // UUID; of a søknad the DigisosId
+	DigisosID       string // of its case
+	Kilde           string // what it is: KildeSoknad, …
 	NavEksternRefID string
-	Ettersendelse   bool
-	Sendt, Levert   time.Time
-	Kanal           string // levering.KanalFiksIO or levering.KanalSvarUt
-	PaaVei          bool   // it is being delivered once more
+	Kanal           string // that it went by last: levering.KanalFiksIO or KanalSvarUt
+	LeveranseID     string // of the message over Fiks IO, or of the forsendelse in SvarUt
+	Innsendt        time.Time
+	Levert          time.Time // the first time
+	// PaaVei: it is being delivered once more.
+	PaaVei bool
 }
 
-// Avstemming is how a municipality stands: of what was handed over in the last 30 days,
-// and all gaps.
-type Avstemming struct {
-	Organisasjon                 organisasjon.Organisasjon
-	Fra                          time.Time // since when it reconciles; zero: it does not
-	Sendt, Bekreftet, Registrert int
-	AntallAvvik                  int
-	Avvik                        []Avvik // the oldest first, at most 1000
+// Avstemmingsoppsett is whether a municipality reconciles: what is delivered from Fra on.
+type Avstemmingsoppsett struct {
+	Paa bool
+	Fra time.Time // the beginning of a day in Oslo; zero: it never was on
 }
 
-// avstemmesFra is since when a municipality reconciles; zero: it does not.
-func avstemmesFra(ctx context.Context, q store.Queryer, fiksOrgID string) (time.Time, error) {
-	var fra int64
-	err := q.QueryRowContext(ctx, `SELECT fra FROM digisos_avstemming WHERE fiks_org_id = $1`, fiksOrgID).Scan(&fra)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, fmt.Errorf("reading whether %s reconciles: %w", fiksOrgID, err)
-	}
-	return store.Time(fra), nil
+// Kommuneavstemming is how a municipality stands. The numbers are of what was sent in
+// the last 30 days; the gaps are all.
+type Kommuneavstemming struct {
+	FiksOrgID, Kommunenummer, Navn string
+	Avstemmingsoppsett
+	Sendt       int // to the fagsystem, by whatever channel
+	Bekreftet   int // of these: delivered
+	Registrert  int // of these: the municipality has told, or shown, that it has it
+	AntallAvvik int
+	Avvik       []Avvik // at most 1000, the oldest first
 }
 
-// SettAvstemming turns reconciliation of a municipality on or off. What is delivered from
-// that moment on counts; gaps that are there when it is turned off are there again when it
-// is turned on. Idempotent, audited. feil.Ugyldig when it does not use Digisos.
-func (s *Service) SettAvstemming(ctx context.Context, fiksOrgID string, paa bool) (fra time.Time, err error) {
-	if _, err := s.bruker(ctx, fiksOrgID); err != nil {
-		return fra, err
-	}
-	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		if fra, err = avstemmesFra(ctx, tx, fiksOrgID); err != nil || !fra.IsZero() == paa {
-			return err
-		}
-		handling, q, args := "DIGISOS_AVSTEMMING_AV", `DELETE FROM digisos_avstemming WHERE fiks_org_id = $1`, []any{fiksOrgID}
-		if fra = (time.Time{}); paa {
-			fra = s.Klokke.Now()
-			handling, q = "DIGISOS_AVSTEMMING_PAA", `INSERT INTO digisos_avstemming (fiks_org_id, fra, varslet) VALUES ($1, $2, 0)`
-			args = append(args, store.Micros(fra))
-		}
-		if _, err := tx.ExecContext(ctx, q, args...); err != nil {
-			return fmt.Errorf("turning reconciliation of %s on or off: %w", fiksOrgID, err)
-		}
-		tx.OnCommit(func() { s.Jobber.Wake(avvikplikt) })
-		return s.logg(ctx, tx, audit.Hendelse{Handling: handling, FiksOrg: fiksOrgID})
-	})
-	return fra, err
-}
-
-// AvstemmingAv is whether, and since when, a municipality reconciles.
-func (s *Service) AvstemmingAv(ctx context.Context, fiksOrgID string) (time.Time, error) {
-	return avstemmesFra(ctx, s.DB.Read(), fiksOrgID)
-}
-
-// MineAvstemminger is how the municipalities stand that the person administers and that
-// reconcile.
-func (s *Service) MineAvstemminger(ctx context.Context, av auth.Caller) (ut []Avstemming, err error) {
-	if av.Slag != auth.Person || av.Fnr == "" || av.Niva < Sikkerhetsniva {
-		return nil, nil
-	}
-	synlige, err := s.Organisasjon.Synlige(ctx, av.Fnr)
-	if err != nil {
-		return nil, fmt.Errorf("finding a person's municipalities: %w", err)
-	}
-	for _, o := range synlige {
-		fra, err := avstemmesFra(ctx, s.DB.Read(), o.ID)
-		if err != nil {
-			return nil, err
-		}
-		if fra.IsZero() {
-			continue
-		}
-		if ja, err := s.Organisasjon.Har(ctx, av.Fnr, auth.Admin, o.ID); err != nil {
-			return nil, err
-		} else if !ja {
-			continue
-		}
-		a := Avstemming{Organisasjon: o, Fra: fra}
-		if err := s.DB.Read().QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN levert > 0 THEN 1 ELSE 0 END), 0),
-			coalesce(sum(CASE WHEN registrert > 0 THEN 1 ELSE 0 END), 0) FROM digisos_overlevert WHERE fiks_org_id = $1 AND overlevert >= $2`,
-			o.ID, store.Micros(s.Klokke.Now().AddDate(0, 0, -avstemtDager))).Scan(&a.Sendt, &a.Bekreftet, &a.Registrert); err != nil {
-			return nil, fmt.Errorf("counting what was handed over: %w", err)
-		}
-		if a.AntallAvvik, err = antallAvvik(ctx, s.DB.Read(), o.ID); err != nil {
-			return nil, err
-		}
-		if a.Avvik, err = s.AvvikI(ctx, o.ID); err != nil {
-			return nil, err
-		}
-		ut = append(ut, a)
-	}
-	return ut, nil
-}
-
-// erAvvik is what a gap is, of digisos_overlevert as o.
-const erAvvik = `o.registrert = 0 AND o.levert > 0 AND EXISTS (SELECT 1 FROM digisos_avstemming a WHERE a.fiks_org_id = o.fiks_org_id)`
-
-func antallAvvik(ctx context.Context, q store.Queryer, fiksOrgID string) (n int, err error) {
-	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM digisos_overlevert o WHERE o.fiks_org_id = $1 AND `+erAvvik, fiksOrgID).Scan(&n); err != nil {
-		return 0, fmt.Errorf("counting gaps: %w", err)
-	}
-	return n, nil
-}
-
-// AvvikI lists the gaps of a municipality, the oldest first, at most 1000.
-func (s *Service) AvvikI(ctx context.Context, fiksOrgID string) ([]Avvik, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT o.forsendelse_id, o.sak_id, f.nav_ekstern_ref_id, f.nr, f.sendt, o.levert, o.kanal
-		FROM digisos_overlevert o JOIN digisos_forsendelse f ON f.id = o.forsendelse_id
-		WHERE o.fiks_org_id = $1 AND `+erAvvik+` ORDER BY o.levert, o.forsendelse_id LIMIT $2 + 0`, fiksOrgID, maksAvvik)
-	if err != nil {
-		return nil, fmt.Errorf("listing gaps: %w", err)
-	}
-	defer rows.Close()
-	var ut []Avvik
-	for rows.Next() {
-		var a Avvik
-		var nr int
-		var sendt, levert int64
-		if err := rows.Scan(&a.ID, &a.DigisosID, &a.NavEksternRefID, &nr, &sendt, &levert, &a.Kanal); err != nil {
-			return nil, fmt.Errorf("listing gaps: %w", err)
-		}
-		a.Ettersendelse, a.Sendt, a.Levert = nr > 0, store.Time(sendt), store.Time(levert)
-		ut = append(ut, a)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("listing gaps: %w", err)
-	}
-	for i := range ut {
-		l, _, err := s.Levering.Hent(ctx, s.DB.Read(), ut[i].ID)
-		if err != nil {
-			return nil, fmt.Errorf("delivery of %s: %w", ut[i].ID, err)
-		}
-		ut[i].PaaVei = !l.Ferdig()
-	}
-	return ut, nil
-}
-
-// RegistrerMottatt records what a municipality has registered in its system: a søknad by
-// its DigisosId, an ettersendelse by DigisosId/navEksternRefId, either also by the id of
-// the forsendelse. What is registered is delivered, whatever receipt came. Idempotent,
-// audited. feil.Konflikt when the municipality does not reconcile.
+// RegistrerMottatt records what the municipality has in its fagsystem; ider are such as
+// finnInnsendt knows. What is registered is delivered, whatever receipt came.
+// Idempotent; audited.
 func (s *Service) RegistrerMottatt(ctx context.Context, fiksOrgID string, ider []string) (ut Avstemt, err error) {
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		ut = Avstemt{Registrert: []string{}, TidligereMeldt: []string{}, Ukjent: []string{}}
-		if err := krevAvstemming(ctx, tx, fiksOrgID); err != nil {
-			return err
-		}
 		sett := map[string]bool{}
+		var nye []string
 		for _, raa := range ider {
-			sakID, ref, gyldig := avstemtID(raa)
-			if !gyldig {
-				ut.Ukjent = append(ut.Ukjent, "(ugyldig id)") // whatever it is, it is not to be reflected
-				continue
-			}
-			id := sakID
-			if ref != "" {
-				id += "/" + ref
-			}
-			f, err := finnOverlevert(ctx, tx, fiksOrgID, sakID, ref)
-			if feil.Er(err, feil.IkkeFunnet) {
-				ut.Ukjent = append(ut.Ukjent, id)
-				continue
-			} else if err != nil {
-				return err
-			}
-			if sett[f.ID] {
-				continue
-			}
-			sett[f.ID] = true
-			ny, err := s.registrert(ctx, tx, fiksOrgID, f)
+			i, ok, err := finnInnsendt(ctx, tx, fiksOrgID, raa)
 			if err != nil {
 				return err
 			}
-			if ny {
-				ut.Registrert = append(ut.Registrert, id)
-			} else {
-				ut.TidligereMeldt = append(ut.TidligereMeldt, id)
+			if !ok {
+				if raa = reflektert(raa); !sett[raa] || raa == ugyldigID {
+					ut.Ukjent = append(ut.Ukjent, raa)
+				}
+				sett[raa] = true
+				continue
 			}
+			if sett[i.id] {
+				continue
+			}
+			sett[i.id] = true
+			ny, err := s.registrer(ctx, tx, i)
+			if err != nil {
+				return err
+			}
+			if !ny {
+				ut.TidligereMeldt = append(ut.TidligereMeldt, raa)
+				continue
+			}
+			ut.Registrert, nye = append(ut.Registrert, raa), append(nye, i.id)
 		}
-		if ut.GjenstaaendeAvvik, err = antallAvvik(ctx, tx, fiksOrgID); err != nil {
+		if ut.GjenstaaendeAvvik, err = antallAvvik(ctx, tx, `u.fiks_org_id = $1`, fiksOrgID); err != nil {
 			return err
 		}
-		return s.logg(ctx, tx, audit.Hendelse{Handling: "DIGISOS_AVSTEMT", FiksOrg: fiksOrgID, Payload: strings.Join(ut.Registrert, ",")})
+		return s.logg(ctx, tx, audit.Hendelse{FiksOrg: fiksOrgID, Handling: "DIGISOS_AVSTEMT", Payload: strings.Join(nye, ",")})
 	})
 	return ut, err
 }
 
-func krevAvstemming(ctx context.Context, q store.Queryer, fiksOrgID string) error {
-	fra, err := avstemmesFra(ctx, q, fiksOrgID)
-	if err == nil && fra.IsZero() {
-		return feil.Ny(feil.Konflikt, "Avstemming er ikke slått på for kommunen. En administrator kan slå den på")
+const ugyldigID = "(ugyldig id)"
+
+// reflektert is what is told of an id that nothing is known by: whatever it is, only a
+// UUID comes back.
+func reflektert(raa string) string {
+	if u, err := uuid.Parse(raa); err == nil && len(raa) == 36 {
+		return u.String()
 	}
-	return err
+	return ugyldigID
 }
 
-// avstemtID reads an id: a UUID, or a DigisosId, a slash and a navEksternRefId.
-func avstemtID(raa string) (id, ref string, ok bool) {
-	id, ref, harRef := strings.Cut(raa, "/")
-	if len(id) != 36 || uuid.Validate(id) != nil || harRef && !navRefForm.MatchString(ref) {
-		return "", "", false
+// registrer closes the gap of one; false when it was closed before.
+func (s *Service) registrer(ctx context.Context, tx *store.Tx, i innsendt) (bool, error) {
+	ny, err := s.merkRegistrert(ctx, tx, i, vedMelding)
+	if err != nil || !ny {
+		return false, err
 	}
-	return strings.ToLower(id), ref, true
-}
-
-// finnOverlevert finds what an id of the municipality's names; feil.IkkeFunnet, one and
-// the same for what is not there, what is another's, and tests.
-func finnOverlevert(ctx context.Context, q store.Queryer, fiksOrgID, id, ref string) (f forsendelse, err error) {
-	hvor := `f.id = $2`
-	args := []any{fiksOrgID, id}
-	if ref != "" {
-		hvor = `f.sak_id = $2 AND f.nav_ekstern_ref_id = $3`
-		args = append(args, ref)
+	l, err := s.Levering.ForKilde(ctx, tx, i.kilde, i.id)
+	if err != nil {
+		return false, fmt.Errorf("delivery of %s: %w", i.id, err)
 	}
-	err = q.QueryRowContext(ctx, `SELECT f.id, f.sak_id, f.nr FROM digisos_forsendelse f JOIN digisos_sak k ON k.id = f.sak_id
-		WHERE k.fiks_org_id = $1 AND k.prove = 0 AND k.slettet = 0 AND `+hvor+` ORDER BY f.nr LIMIT 1`, args...).Scan(&f.ID, &f.SakID, &f.Nr)
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, feil.Ny(feil.IkkeFunnet, "Forsendelsen finnes ikke")
-	} else if err != nil {
-		return f, fmt.Errorf("finding a forsendelse: %w", err)
+	switch l.Tilstand {
+	case levering.Bekreftet:
+	case levering.Stoppet: // a person has closed it, and yet it came
+		l.Tilstand, l.Kanal = levering.Bekreftet, levering.KanalUtenom
+		err = s.levert(ctx, tx, l, i.sakID)
+	default:
+		_, err = s.Levering.BekreftUtenom(ctx, tx, l.ID, "registrert av kommunen")
 	}
-	return f, nil
-}
-
-// registrert closes the gap of a forsendelse; false when it was closed before.
-func (s *Service) registrert(ctx context.Context, tx *store.Tx, fiksOrgID string, f forsendelse) (ny bool, err error) {
-	if ny, err = s.merkRegistrert(ctx, tx, fiksOrgID, f); err != nil || !ny {
-		return ny, err
-	}
-	if _, err := s.Levering.BekreftUtenom(ctx, tx, f.ID, "registrert av mottakeren"); err != nil {
-		return false, fmt.Errorf("delivery of %s: %w", f.ID, err)
+	if err != nil {
+		return false, fmt.Errorf("delivery of %s: %w", i.id, err)
 	}
 	return true, nil
 }
 
-func (s *Service) merkRegistrert(ctx context.Context, tx *store.Tx, fiksOrgID string, f forsendelse) (ny bool, err error) {
-	res, err := tx.ExecContext(ctx, `INSERT INTO digisos_overlevert (forsendelse_id, sak_id, fiks_org_id, overlevert, levert, kanal, registrert)
-		VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT (forsendelse_id) DO UPDATE SET registrert = excluded.registrert WHERE digisos_overlevert.registrert = 0`,
-		f.ID, f.SakID, fiksOrgID, store.Micros(s.Klokke.Now()), store.Micros(klokke.Dagen(s.Klokke.Now())))
-	if err != nil {
-		return false, fmt.Errorf("registering %s: %w", f.ID, err)
-	}
-	return enRad(res)
-}
-
-// fagsystemetHar registers the søknad of a case: who writes on it has it. Ettersendelser
-// are not proven by that.
-func (s *Service) fagsystemetHar(ctx context.Context, tx *store.Tx, k sak) error {
-	if !k.NavEksternRefID.Valid || k.prove != 0 {
-		return nil
-	}
-	fra, err := avstemmesFra(ctx, tx, k.FiksOrgID)
-	if err != nil || fra.IsZero() {
+// levert keeps that something is with a channel or delivered, and tells NAV of a søknad.
+func (s *Service) levert(ctx context.Context, tx *store.Tx, l levering.Levering, sakID string) error {
+	if err := s.noterLevering(ctx, tx, l, sakID); err != nil {
 		return err
 	}
-	_, err = s.merkRegistrert(ctx, tx, k.FiksOrgID, forsendelse{ID: k.ID, SakID: k.ID})
-	return err
-}
-
-// overlevert notes what a channel has, or the receiver, for a municipality that reconciles.
-func (s *Service) overlevert(ctx context.Context, tx *store.Tx, sakID string, l levering.Levering) error {
-	if l.Kilde == KildeProve || !underveis(l) {
+	if l.Kilde != KildeSoknad || l.Tilstand != levering.Bekreftet {
 		return nil
 	}
-	fra, err := avstemmesFra(ctx, tx, l.FiksOrgID)
-	if err != nil || fra.IsZero() {
-		return err
-	}
-	naa, levert := store.Micros(s.Klokke.Now()), int64(0)
-	if l.Tilstand == levering.Bekreftet {
-		levert = naa
-		tx.OnCommit(func() { s.Jobber.Wake(avvikplikt) })
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO digisos_overlevert (forsendelse_id, sak_id, fiks_org_id, overlevert, levert, kanal, registrert)
-		VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT (forsendelse_id) DO UPDATE SET kanal = excluded.kanal,
-			levert = CASE WHEN excluded.levert > 0 THEN excluded.levert ELSE digisos_overlevert.levert END`,
-		l.KildeID, sakID, l.FiksOrgID, naa, levert, l.Kanal); err != nil {
-		return fmt.Errorf("noting that %s was handed over: %w", l.KildeID, err)
+	if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET levert = $2 WHERE id = $1 AND levert = 0`, sakID, store.Micros(s.Klokke.Now())); err != nil {
+		return fmt.Errorf("confirming %s: %w", sakID, err)
 	}
 	return nil
 }
 
-// harAvvik tells whether something of a case is a gap: then its content stays.
-func harAvvik(ctx context.Context, q store.Queryer, sakID string) (bool, error) {
-	var n int
-	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM digisos_overlevert o WHERE o.sak_id = $1 AND `+erAvvik, sakID).Scan(&n); err != nil {
-		return false, fmt.Errorf("looking for gaps of %s: %w", sakID, err)
+// fagsystemetHar registers the søknad of a case that the fagsystem has done something
+// to: who does has it. Of what was sent in later that tells nothing, and it is no
+// receipt: a delivery that is under way goes on.
+func (s *Service) fagsystemetHar(ctx context.Context, tx *store.Tx, k sak, ved string) error {
+	if k.prove != 0 || !k.NavEksternRefID.Valid {
+		return nil
 	}
-	return n > 0, nil
+	_, err := s.merkRegistrert(ctx, tx, innsendt{k.ID, k.ID, k.FiksOrgID, KildeSoknad}, ved)
+	return err
 }
 
-// LeverPaaNytt delivers what a gap names once more, by the municipality's channels.
-// Idempotent while it is on its way; audited. feil.IkkeFunnet, feil.Konflikt when there is
-// no gap.
-func (s *Service) LeverPaaNytt(ctx context.Context, fiksOrgID, forsendelseID string) error {
+// Avvik lists the gaps of a municipality, the oldest first, at most 1000.
+func (s *Service) Avvik(ctx context.Context, fiksOrgID string) ([]Avvik, error) {
+	q := s.DB.Read()
+	alle, err := s.lesAvvik(ctx, q, fiksOrgID, s.Klokke.Now(), maksAvvik)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range alle {
+		l, err := s.Levering.ForKilde(ctx, q, a.Kilde, a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("delivery of %s: %w", a.ID, err)
+		}
+		alle[i].PaaVei = !l.Ferdig()
+	}
+	return alle, nil
+}
+
+// LeverPaaNytt delivers what a gap names once more, from the stored copy: by the channel
+// that it was sent with first, and on as ever. Idempotent while it is on its way;
+// audited. feil.IkkeFunnet, feil.Konflikt when there is no gap.
+func (s *Service) LeverPaaNytt(ctx context.Context, fiksOrgID, id string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		f, err := finnOverlevert(ctx, tx, fiksOrgID, forsendelseID, "")
+		i, ok, err := enInnsendt(ctx, tx, "id", fiksOrgID, id)
 		if err != nil {
 			return err
 		}
-		var n int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM digisos_overlevert o WHERE o.forsendelse_id = $1 AND `+erAvvik, f.ID).Scan(&n); err != nil {
-			return fmt.Errorf("looking for a gap: %w", err)
+		if !ok {
+			return feil.Ny(feil.IkkeFunnet, "Forsendelsen finnes ikke")
 		}
-		if n == 0 {
+		if n, err := antallAvvik(ctx, tx, `u.id = $1`, i.id); err != nil {
+			return err
+		} else if n == 0 {
 			return feil.Ny(feil.Konflikt, "Forsendelsen er ikke et avvik: den er registrert, eller ikke levert ennå")
 		}
-		l, _, err := s.Levering.Hent(ctx, tx, f.ID)
+		l, err := s.Levering.ForKilde(ctx, tx, i.kilde, i.id)
 		if err != nil {
-			return fmt.Errorf("delivery of %s: %w", f.ID, err)
+			return fmt.Errorf("delivery of %s: %w", i.id, err)
 		}
 		if !l.Ferdig() {
 			return nil
 		}
-		if err := s.Levering.LeverPaaNytt(ctx, tx, f.ID, "mottakeren"); err != nil {
+		if err := s.Levering.LeverPaaNytt(ctx, tx, l.ID, "mottakeren"); err != nil {
 			return err
 		}
-		return s.logg(ctx, tx, audit.Hendelse{Handling: "DIGISOS_LEVERES_PAA_NYTT", FiksOrg: fiksOrgID, Underressurs: f.ID})
+		return s.logg(ctx, tx, audit.Hendelse{FiksOrg: fiksOrgID, Underressurs: i.sakID, Handling: "DIGISOS_LEVERES_PAA_NYTT", Payload: i.id})
 	})
 }
 
-// nesteAvvik is the first hour at which a municipality is to be told of a gap.
-func (s *Service) nesteAvvik(ctx context.Context) (neste time.Time, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT a.varslet, min(o.levert) FROM digisos_avstemming a
-		JOIN digisos_overlevert o ON o.fiks_org_id = a.fiks_org_id WHERE o.registrert = 0 AND o.levert > 0 GROUP BY a.fiks_org_id, a.varslet`)
-	if err != nil {
-		return neste, fmt.Errorf("asking when to tell of gaps: %w", err)
+// Avstemmingsoppsett tells whether a municipality reconciles; feil.IkkeFunnet without configuration.
+func (s *Service) Avstemmingsoppsett(ctx context.Context, fiksOrgID string) (Avstemmingsoppsett, error) {
+	k, err := s.lesKonfigurasjon(ctx, s.DB.Read(), "fiks_org_id", fiksOrgID)
+	if err == nil && k.Slettet {
+		err = errIngenKonfigurasjon()
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var varslet, eldste int64
-		if err := rows.Scan(&varslet, &eldste); err != nil {
-			return neste, fmt.Errorf("asking when to tell of gaps: %w", err)
-		}
-		kl := klokke.EtterKlokka(store.Time(max(varslet, eldste+avvikEtter.Microseconds())), avvikTimer)
-		if neste.IsZero() || kl.Before(neste) {
-			neste = kl
-		}
-	}
-	return neste, rows.Err()
+	return k.Avstemming, err
 }
 
-// varsleAvvik tells the contacts of each municipality with gaps, once a day: which, and
-// how old. A DigisosId names nobody.
-func (s *Service) varsleAvvik(ctx context.Context, naa time.Time) error {
-	kl := klokke.SistKlokka(naa, avvikTimer)
-	orger, err := kolonne(ctx, s.DB.Read(), `SELECT a.fiks_org_id FROM digisos_avstemming a WHERE a.varslet < $1 AND EXISTS (SELECT 1 FROM digisos_overlevert o
-		WHERE o.fiks_org_id = a.fiks_org_id AND o.registrert = 0 AND o.levert > 0 AND o.levert <= $2) ORDER BY a.fiks_org_id`,
-		store.Micros(kl), store.Micros(kl.Add(-avvikEtter)))
-	if err != nil {
-		return fmt.Errorf("listing who is to be told of gaps: %w", err)
-	}
-	for _, org := range orger {
-		if err := s.varsleAvvikI(ctx, org, kl); err != nil {
-			return err
+// SettAvstemmingsoppsett turns reconciliation on or off and gives how it then is. Turned
+// on, what is delivered from the day of o.Fra counts; zero: from today, or as before when
+// it is on. Audited. feil.IkkeFunnet without configuration, feil.Ugyldig for a day to
+// come, feil.Konflikt when a later day would close gaps.
+func (s *Service) SettAvstemmingsoppsett(ctx context.Context, fiksOrgID string, o Avstemmingsoppsett) (Avstemmingsoppsett, error) {
+	err := s.DB.Write(ctx, func(tx *store.Tx) error {
+		k, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", fiksOrgID)
+		if err == nil && k.Slettet {
+			err = errIngenKonfigurasjon()
 		}
-	}
-	return nil
-}
-
-func (s *Service) varsleAvvikI(ctx context.Context, fiksOrgID string, kl time.Time) error {
-	avvik, err := s.AvvikI(ctx, fiksOrgID)
-	if err != nil {
-		return err
-	}
-	var tekst strings.Builder
-	n := 0
-	for _, a := range avvik {
-		if a.Levert.After(kl.Add(-avvikEtter)) {
-			continue
-		}
-		if n++; n <= varsletVisning {
-			hva := "søknad " + a.DigisosID
-			if a.Ettersendelse {
-				hva = "ettersendelse " + a.DigisosID + "/" + a.NavEksternRefID
-			}
-			fmt.Fprintf(&tekst, "%s, levert for %d timer siden\n", hva, int(kl.Sub(a.Levert).Hours()))
-		}
-	}
-	if n > varsletVisning {
-		fmt.Fprintf(&tekst, "… og %d til\n", n-varsletVisning)
-	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE digisos_avstemming SET varslet = $2 WHERE fiks_org_id = $1 AND varslet < $2`, fiksOrgID, store.Micros(kl))
-		if err != nil {
-			return fmt.Errorf("noting that %s was told: %w", fiksOrgID, err)
-		}
-		if ny, err := enRad(res); err != nil || !ny || n == 0 {
-			return err // another node has told it
-		}
-		konf, err := s.lesKonfigurasjon(ctx, tx, "fiks_org_id", fiksOrgID)
 		if err != nil {
 			return err
 		}
-		til := append(append([]string{}, konf.Kontaktpersoner.FagansvarligEpost...), konf.Kontaktpersoner.TekniskAnsvarligEpost...)
-		if s.Mail == nil || len(til) == 0 {
+		naa := s.Klokke.Now()
+		switch {
+		case o.Fra.After(naa):
+			return feil.Ny(feil.Ugyldig, "fra kan ikke være fram i tid")
+		case !o.Fra.IsZero():
+			o.Fra = klokke.Dagen(o.Fra)
+		case !o.Paa || k.Avstemming.Paa:
+			o.Fra = k.Avstemming.Fra
+		default:
+			o.Fra = klokke.Dagen(naa)
+		}
+		if o.Paa == k.Avstemming.Paa && o.Fra.Equal(k.Avstemming.Fra) {
 			return nil
 		}
-		return s.Mail.Send(ctx, tx, til, "Søknader er levert, men ikke registrert",
-			"Dette er levert fra Fiks Digisos, men dere har ikke meldt at det er registrert i fagsystemet:\n\n"+tekst.String()+
-				"\nFinn det i fagsystemet og meld det registrert, eller be om å få det levert på nytt. Innholdet er lagret kryptert til det er gjort.\n")
+		if o.Paa {
+			n, err := antallAvvik(ctx, tx, `u.fiks_org_id = $1 AND u.levert < $2`, fiksOrgID, store.Micros(o.Fra))
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				return feil.Ny(feil.Konflikt, "%d forsendelser ble levert før den dagen og er ikke meldt registrert. Meld dem først, eller slå av avstemmingen", n)
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE digisos_konfigurasjon SET avstemming_paa = $2, avstemming_fra = $3 WHERE fiks_org_id = $1`,
+			fiksOrgID, heltall(o.Paa), store.Micros(o.Fra)); err != nil {
+			return fmt.Errorf("storing how %s reconciles: %w", fiksOrgID, err)
+		}
+		h := audit.Hendelse{FiksOrg: fiksOrgID, Handling: "DIGISOS_AVSTEMMING_SLAATT_AV"}
+		if o.Paa {
+			h.Handling, h.Payload = "DIGISOS_AVSTEMMING_SLAATT_PAA", dato(o.Fra)
+		}
+		return s.logg(ctx, tx, h)
 	})
+	return o, err
+}
+
+func dato(t time.Time) string { return klokke.Oslo(t).Format(time.DateOnly) }
+
+func heltall(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// AvstemmingFor gives the municipalities whose deliveries the person may reconcile, by
+// number, with how each stands; none below level 4.
+func (s *Service) AvstemmingFor(ctx context.Context, av auth.Caller) ([]Kommuneavstemming, error) {
+	if av.Slag != auth.Person || av.Fnr == "" || av.Niva < Sikkerhetsniva {
+		return nil, nil
+	}
+	holdt, err := s.Organisasjon.Holdte(ctx, organisasjon.Sok{Aktor: av.Fnr, Privilegier: []string{auth.DigisosOppdater}, Admin: true,
+		Type: organisasjon.TypeDigisos, Under: organisasjon.RotID, Arv: true, Typer: true, Maks: maksKommuner})
+	if err != nil {
+		return nil, fmt.Errorf("finding a person's municipalities: %w", err)
+	}
+	var orger []string
+	for _, h := range holdt {
+		orger = append(orger, h.Forelder)
+	}
+	slices.Sort(orger)
+	var ut []Kommuneavstemming
+	for _, org := range slices.Compact(orger) {
+		k, err := s.kommuneavstemming(ctx, org)
+		if feil.Er(err, feil.IkkeFunnet) { // it takes no søknader
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		ut = append(ut, k)
+	}
+	slices.SortFunc(ut, func(a, b Kommuneavstemming) int { return strings.Compare(a.Kommunenummer, b.Kommunenummer) })
+	return ut, nil
+}
+
+func (s *Service) kommuneavstemming(ctx context.Context, fiksOrgID string) (k Kommuneavstemming, err error) {
+	q := s.DB.Read()
+	konf, err := s.lesKonfigurasjon(ctx, q, "fiks_org_id", fiksOrgID)
+	if err == nil && konf.Slettet {
+		err = errIngenKonfigurasjon()
+	}
+	if err != nil {
+		return k, err
+	}
+	org, err := s.Organisasjon.Organisasjon(ctx, fiksOrgID)
+	if err != nil {
+		return k, err
+	}
+	k = Kommuneavstemming{FiksOrgID: fiksOrgID, Kommunenummer: konf.Kommunenummer, Navn: org.Navn, Avstemmingsoppsett: konf.Avstemming}
+	if err := q.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN levert > 0 THEN 1 ELSE 0 END), 0),
+			coalesce(sum(CASE WHEN registrert > 0 THEN 1 ELSE 0 END), 0) FROM digisos_utlevert WHERE fiks_org_id = $1 AND sendt >= $2`,
+		fiksOrgID, store.Micros(s.Klokke.Now().Add(-avstemmingstid))).Scan(&k.Sendt, &k.Bekreftet, &k.Registrert); err != nil {
+		return k, fmt.Errorf("counting the deliveries of %s: %w", fiksOrgID, err)
+	}
+	if k.AntallAvvik, err = antallAvvik(ctx, q, `u.fiks_org_id = $1`, fiksOrgID); err != nil {
+		return k, err
+	}
+	k.Avvik, err = s.Avvik(ctx, fiksOrgID)
+	return k, err
 }

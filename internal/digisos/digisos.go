@@ -54,6 +54,7 @@ type Config struct {
 	FiksIOFrist      time.Duration // for the fagsystem's receipt: 24 h
 	MellomlagringTTL time.Duration // 30 days
 	Sakslevetid      time.Duration // after the last change of a case: 730 days
+	AvvikEtter       time.Duration // delivered and not registered after this, people are told, the next morning: 4 h
 	MaxForesporsel   int64         // bytes of one request: 6 GiB
 	Provefrist       time.Duration // for the receipt of a test: 30 min
 	Provelevetid     time.Duration // of a test, after which its content is deleted: 24 h
@@ -77,6 +78,7 @@ func (c Config) medStandard() Config {
 	}
 	std(&c.MellomlagringTTL, 30*24*time.Hour)
 	std(&c.Sakslevetid, 730*24*time.Hour)
+	std(&c.AvvikEtter, 4*time.Hour)
 	std(&c.Provefrist, 30*time.Minute)
 	std(&c.Provelevetid, 24*time.Hour)
 	if c.MaxForesporsel == 0 {

@@ -135,10 +135,10 @@ func (s *Service) OppdaterSak(ctx context.Context, fiksOrgID, digisosID string, 
 		if err != nil {
 			return "", err
 		}
-		if err := s.fagsystemetHar(ctx, tx, k); err != nil {
+		if err := s.settOppdatering(ctx, tx, k, id, referanser); err != nil {
 			return "", err
 		}
-		return id, s.settOppdatering(ctx, tx, k, id, referanser)
+		return id, s.fagsystemetHar(ctx, tx, k, vedSaksoppdatering)
 	})
 }
 
@@ -197,7 +197,7 @@ func (s *Service) LastOppFiler(ctx context.Context, fiksOrgID, digisosID string,
 			ider = append(ider, d.ID)
 		}
 		ut = infoer(dokumenter)
-		return strings.Join(ider, ","), s.fagsystemetHar(ctx, tx, k)
+		return strings.Join(ider, ","), s.fagsystemetHar(ctx, tx, k, vedFiler)
 	})
 	return ut, err
 }

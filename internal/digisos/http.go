@@ -23,7 +23,7 @@ func (s *Service) Routes() []auth.Route {
 		admin     = auth.Tilgang{Slag: auth.Person, Niva: Sikkerhetsniva, Privilegium: auth.Admin, Ressurs: orgRessurs}
 		enhver    = auth.Tilgang{Slag: auth.Integrasjon | auth.IntegrasjonPerson, Merknad: "sertifikatet er offentlig"}
 	)
-	return []auth.Route{
+	return append([]auth.Route{
 		{Pattern: "GET /digisos/api/v1/dokumentlager-public-key", Tilgang: enhver, Handler: s.getPublicKey},
 
 		{Pattern: "POST /digisos/api/v1/soknader/{kommunenummer}/{navEksternRefId}", Tilgang: innbygger, Handler: tom(s.postSoknad(false))},
@@ -65,13 +65,7 @@ func (s *Service) Routes() []auth.Route {
 		{Pattern: "POST /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.postKonfigurasjon},
 		{Pattern: "PUT /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.putKonfigurasjon},
 		{Pattern: "DELETE /digisos/api/v1/konfigurasjon/{fiksOrgId}", Tilgang: admin, Handler: s.deleteKonfigurasjon},
-
-		{Pattern: "GET /digisos/api/v1/konfigurasjon/{fiksOrgId}/avstemming", Tilgang: admin, Handler: s.getAvstemming},
-		{Pattern: "PUT /digisos/api/v1/konfigurasjon/{fiksOrgId}/avstemming", Tilgang: admin, Handler: s.putAvstemming},
-		{Pattern: "POST /digisos/api/v1/avstemming/{fiksOrgId}", Tilgang: fagsystem, Handler: s.postAvstemming, MaxBody: maksAvstemming},
-		{Pattern: "GET /digisos/api/v1/avstemming/{fiksOrgId}/avvik", Tilgang: fagsystem, Handler: s.getAvvik},
-		{Pattern: "POST /digisos/api/v1/avstemming/{fiksOrgId}/avvik/{id}/lever", Tilgang: fagsystem, Handler: s.postLeverPaaNytt},
-	}
+	}, s.avstemmingRuter()...)
 }
 
 // orgRessurs: an organisation's ressurs has the organisation's id.

@@ -2,7 +2,6 @@ package digisos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -19,7 +18,6 @@ const (
 	sletteplikt  = "digisos.sletting"      // deletes cases whose life is over
 	pliktAntall  = 200                     // rows of one transaction
 	nyttSletting = 24 * time.Hour          // a case that cannot be deleted is tried again after
-	avvikplikt   = "digisos.avvik"         // tells of what is delivered and not registered
 )
 
 func (s *Service) registrerPlikter() {
@@ -27,7 +25,7 @@ func (s *Service) registrerPlikter() {
 		Next: s.neste(&s.nesteUtlop, `SELECT coalesce(min(utloper), 0) FROM digisos_mellomlagret`)})
 	s.Jobber.AddDuty(jobs.Duty{Name: sletteplikt, RunOnce: s.slettGamle,
 		Next: s.neste(&s.nesteSletting, `SELECT coalesce(min(slettes), 0) FROM digisos_sak WHERE slettet = 0`)})
-	s.Jobber.AddDuty(jobs.Duty{Name: avvikplikt, RunOnce: s.varsleAvvik, Next: s.nesteAvvik})
+	s.Jobber.AddDuty(jobs.Duty{Name: avvikPlikt, Next: s.nesteAvvik, RunOnce: s.varsleAvvik})
 }
 
 // neste asks the table, and remembers the answer for vekk.
@@ -75,11 +73,8 @@ func (s *Service) slettUtlopt(ctx context.Context, naa time.Time) error {
 	}
 }
 
-// errAvvik: the content of a gap stays.
-var errAvvik = errors.New("a gap is open")
-
 // slettGamle deletes the cases whose life is over. One that cannot be deleted
-// (its delivery is not at an end) gets another day and a line in its history.
+// (its delivery is not at an end, or there is a gap) gets another day and a line in its history.
 func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 	for {
 		ider, err := kolonne(ctx, s.DB.Read(), `SELECT id FROM digisos_sak WHERE slettet = 0 AND slettes <= $1 ORDER BY slettes LIMIT $2`,
@@ -92,16 +87,11 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 			if err == nil {
 				continue
 			}
-			if !errors.Is(err, errAvvik) {
-				s.Log.WarnContext(ctx, "case could not be deleted", "digisosId", id, "error", err)
-			}
+			s.Log.WarnContext(ctx, "case could not be deleted", "digisosId", id, "error", err)
 			if err := s.DB.Write(ctx, func(tx *store.Tx) error {
 				if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET slettes = $2 WHERE id = $1`,
 					id, store.Micros(naa.Add(nyttSletting))); err != nil {
 					return fmt.Errorf("postponing the deletion of %s: %w", id, err)
-				}
-				if errors.Is(err, errAvvik) {
-					return nil // it is so for as long as the gap is there
 				}
 				return s.skrivHistorikk(ctx, tx, id, DigisosSlettetFeilet, "")
 			}); err != nil {
@@ -116,7 +106,7 @@ func (s *Service) slettGamle(ctx context.Context, naa time.Time) error {
 
 // SlettSak deletes a case with all its documents and leaves a tombstone, which
 // answers 410 and keeps the navEksternRefId taken. feil.IkkeFunnet,
-// feil.Slettet, and feil.Konflikt while something of it is not delivered.
+// feil.Slettet, and feil.Konflikt while something of it is not delivered, or is a gap.
 func (s *Service) SlettSak(ctx context.Context, digisosID string) error {
 	return s.slettSak(ctx, digisosID, math.MaxInt64)
 }
@@ -152,10 +142,10 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 				return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: forsendelse %s er ikke levert", id)
 			}
 		}
-		if avvik, err := harAvvik(ctx, tx, k.ID); err != nil {
+		if n, err := antallAvvik(ctx, tx, `u.sak_id = $1`, k.ID); err != nil {
 			return err
-		} else if avvik {
-			return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: kommunen har ikke meldt at alt er registrert").Med(errAvvik)
+		} else if n > 0 {
+			return feil.Ny(feil.Konflikt, "Saken kan ikke slettes: %d forsendelser er levert, men ikke meldt registrert av kommunen", n)
 		}
 		for _, id := range l.alleDokumenter() {
 			if err := s.Dokumentlager.Slett(ctx, tx, id); err != nil {
@@ -166,12 +156,14 @@ func (s *Service) slettSak(ctx context.Context, digisosID string, naa int64) err
 			`DELETE FROM digisos_forsendelse WHERE sak_id = $1`,
 			`DELETE FROM digisos_fil WHERE sak_id = $1`,
 			`DELETE FROM digisos_klage WHERE sak_id = $1`,
-			`DELETE FROM digisos_overlevert WHERE sak_id = $1`,
 			`UPDATE digisos_historikk SET tekst = NULL WHERE sak_id = $1`,
 		} {
 			if _, err := tx.ExecContext(ctx, q, k.ID); err != nil {
 				return fmt.Errorf("deleting case %s: %w", k.ID, err)
 			}
+		}
+		if err := glemUtlevert(ctx, tx, k.ID); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET slettet = $2, soker_hash = '', soker = NULL,
 			oppdatering_id = '', oppdatering_filer = '' WHERE id = $1`, k.ID, store.Micros(s.Klokke.Now())); err != nil {

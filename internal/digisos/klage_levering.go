@@ -117,6 +117,11 @@ func (s *Service) klageLeveranse(ctx context.Context, d klagedel) (*filformat.Le
 	if err != nil {
 		return nil, fmt.Errorf("delivery of the klage: %w", err)
 	}
+	if l.Kanal == levering.KanalUtenom { // the municipality told that it has it
+		if l.Kanal, l.LeveranseID, err = utlevertMed(ctx, s.DB.Read(), id); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case underveis(l) && l.Kanal == levering.KanalSvarUt:
 		return &filformat.LeveranseID{SendtKanal: l.Kanal, ID: l.LeveranseID}, nil
@@ -139,6 +144,9 @@ func (k klagekilde) Endret(ctx context.Context, tx *store.Tx, l levering.Leverin
 		if err := s.skrivHistorikk(ctx, tx, sakID, tilstand, l.KildeID); err != nil {
 			return err
 		}
+	}
+	if err := s.levert(ctx, tx, l, sakID); err != nil {
+		return err
 	}
 	if l.Kilde != KildeKlage || !underveis(l) && !l.Ferdig() {
 		return nil

@@ -77,7 +77,8 @@ type konfigurasjon struct {
 	Slettet                           bool // only KontoID and the two ids count
 	// Versjon is another one after each change: a digest of the sealed bytes,
 	// which are never the same twice.
-	Versjon string
+	Versjon    string
+	Avstemming Avstemmingsoppsett
 }
 
 func (k konfigurasjon) kommuneInfo() KommuneInfo {
@@ -267,7 +268,7 @@ func (s *Service) EndreKonfigurasjonFra(ctx context.Context, fiksOrgID, versjon 
 }
 
 // SlettKonfigurasjon removes a configuration and gives what it was; feil.IkkeFunnet.
-// Cases and their documents stay. feil.Ugyldig while something is not delivered.
+// Cases and their documents stay. feil.Ugyldig while something is not delivered, or a gap.
 func (s *Service) SlettKonfigurasjon(ctx context.Context, fiksOrgID string) (KommuneKonfigurasjon, error) {
 	return s.skrivOver(ctx, fiksOrgID, "", nil, false, "DIGISOS_KONFIGURASJON_SLETTET")
 }
@@ -298,6 +299,12 @@ func (s *Service) skrivOver(ctx context.Context, fiksOrgID, versjon string, innh
 			if n > 0 {
 				return feil.Ny(feil.Ugyldig, "Kommunen har %d forsendelser som ikke er levert. "+
 					"Slå av mottaket (aktivert) i stedet, og slett konfigurasjonen når alt er levert", n)
+			}
+			if n, err = antallAvvik(ctx, tx, `u.fiks_org_id = $1`, fiksOrgID); err != nil {
+				return err
+			}
+			if n > 0 {
+				return feil.Ny(feil.Ugyldig, "Kommunen har %d forsendelser som er levert, men ikke meldt registrert. Meld dem først, eller slå av avstemmingen", n)
 			}
 		}
 		gammel = k.KommuneKonfigurasjon
@@ -360,7 +367,7 @@ func errIngenKonfigurasjon() error {
 	return feil.Ny(feil.IkkeFunnet, "Kommunen har ingen konfigurasjon for Fiks Digisos")
 }
 
-const konfigurasjonKolonner = `fiks_org_id, kommunenummer, dokumentlager_konto_id, innhold`
+const konfigurasjonKolonner = `fiks_org_id, kommunenummer, dokumentlager_konto_id, innhold, avstemming_paa, avstemming_fra`
 
 // lesKonfigurasjon finds a configuration, also a deleted one, by a column;
 // feil.IkkeFunnet when the municipality never had one.
@@ -373,12 +380,14 @@ type rad interface{ Scan(...any) error }
 
 func (s *Service) scanKonfigurasjon(r rad) (k konfigurasjon, err error) {
 	var innhold []byte
-	err = r.Scan(&k.FiksOrgID, &k.Kommunenummer, &k.KontoID, &innhold)
+	var fra int64
+	err = r.Scan(&k.FiksOrgID, &k.Kommunenummer, &k.KontoID, &innhold, &k.Avstemming.Paa, &fra)
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, errIngenKonfigurasjon()
 	} else if err != nil {
 		return k, fmt.Errorf("reading a configuration: %w", err)
 	}
+	k.Avstemming.Fra = store.Time(fra)
 	if innhold == nil {
 		k.Slettet = true
 		return k, nil

@@ -95,6 +95,11 @@ func (s *Service) soknadLeveranse(ctx context.Context, sak sak) (*filformat.Leve
 	if err != nil {
 		return nil, fmt.Errorf("delivery of the søknad: %w", err)
 	}
+	if l.Kanal == levering.KanalUtenom { // the municipality told that it has it
+		if l.Kanal, l.LeveranseID, err = utlevertMed(ctx, s.DB.Read(), sak.ID); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case underveis(l) && (l.Kanal == levering.KanalFiksIO || l.Kanal == levering.KanalSvarUt):
 		return &filformat.LeveranseID{SendtKanal: l.Kanal, ID: l.LeveranseID}, nil
@@ -262,21 +267,17 @@ func (k kilde) Endret(ctx context.Context, tx *store.Tx, l levering.Levering) er
 			return err
 		}
 	}
-	if err := s.overlevert(ctx, tx, sakID, l); err != nil {
-		return err
-	}
 	if l.Kilde == KildeProve && l.Ferdig() {
 		return proveFerdig(ctx, tx, sakID)
+	}
+	if err := s.levert(ctx, tx, l, sakID); err != nil {
+		return err
 	}
 	if l.Kilde != KildeSoknad {
 		return nil
 	}
 	switch l.Tilstand {
-	case levering.Bekreftet:
-		if _, err := tx.ExecContext(ctx, `UPDATE digisos_sak SET levert = $2 WHERE id = $1`, sakID, store.Micros(s.Klokke.Now())); err != nil {
-			return fmt.Errorf("confirming %s: %w", sakID, err)
-		}
-	case levering.Sendt, levering.Stoppet:
+	case levering.Sendt, levering.Bekreftet, levering.Stoppet:
 	default:
 		return nil
 	}

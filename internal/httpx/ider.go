@@ -9,12 +9,11 @@ import (
 	"knutepunkt/internal/feil"
 )
 
-// MaksIder is how many ids LesIder takes at a time.
+// MaksIder bounds the ids of one request.
 const MaksIder = 1000
 
-// LesIder reads a list of ids, at most MaksIder: JSON (an array, or an object with ider),
-// or for text/plain and text/csv one on each line. What an id looks like is the caller's
-// matter. feil.Ugyldig, feil.ForStor.
+// LesIder reads a list of ids, at most MaksIder: JSON (an array, or an object with ider), or
+// for text/plain and text/csv one on each line. feil.Ugyldig, feil.ForStor.
 func LesIder(contentType string, kropp []byte) (ider []string, err error) {
 	kropp = bytes.TrimPrefix(kropp, []byte("\ufeff"))
 	typ, _, _ := mime.ParseMediaType(contentType)

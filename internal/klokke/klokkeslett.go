@@ -2,8 +2,9 @@ package klokke
 
 import "time"
 
-// EtterKlokka is the first of the hours of the day (0 to 23, ascending), in Oslo, after t.
-func EtterKlokka(t time.Time, timer []int) time.Time {
+// NesteKlokkeslett is the first of the hours of the day, in Oslo, after t. timer is in
+// order and not empty.
+func NesteKlokkeslett(t time.Time, timer []int) time.Time {
 	lokal := Oslo(t)
 	for dag := 0; ; dag++ {
 		for _, h := range timer {
@@ -15,11 +16,11 @@ func EtterKlokka(t time.Time, timer []int) time.Time {
 	}
 }
 
-// SistKlokka is the last of the hours of the day, in Oslo, that is not after t.
-func SistKlokka(t time.Time, timer []int) time.Time {
-	sist := EtterKlokka(t.AddDate(0, 0, -2), timer)
+// SisteKlokkeslett is the last of the hours, in Oslo, that is not after t.
+func SisteKlokkeslett(t time.Time, timer []int) time.Time {
+	sist := NesteKlokkeslett(t.AddDate(0, 0, -2), timer)
 	for {
-		neste := EtterKlokka(sist, timer)
+		neste := NesteKlokkeslett(sist, timer)
 		if neste.After(t) {
 			return sist
 		}

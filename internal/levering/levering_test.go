@@ -700,4 +700,20 @@ func TestVirkedagerVidereOgPaaNytt(t *testing.T) {
 	if igjen.Kanal != KanalFiksIO || igjen.Tilstand != Sendt || igjen.Runde != 2 || igjen.LeveranseID == l.LeveranseID {
 		t.Errorf("levering %+v", igjen)
 	}
+	// The receipt of before, once more, is none of this one; and that counts.
+	for _, c := range []struct {
+		kanal, id string
+		want      bool
+	}{{KanalSvarUt, l.LeveranseID, false}, {KanalFiksIO, igjen.LeveranseID, true}, {KanalSvarUt, l.LeveranseID, false}} {
+		h.skriv(t, func(tx *store.Tx) error {
+			ok, err := h.s.Bekreft(t.Context(), tx, c.kanal, c.id)
+			if ok != c.want {
+				t.Errorf("%s %s: %t", c.kanal, c.id, ok)
+			}
+			return err
+		})
+	}
+	if naa, _ := h.hent(t, id); naa.Tilstand != Bekreftet || naa.Kanal != KanalFiksIO || naa.LeveranseID != igjen.LeveranseID {
+		t.Errorf("levering %+v", naa)
+	}
 }

@@ -289,9 +289,9 @@ func (s *Service) alarm(ctx context.Context, tx *store.Tx, l *Levering, grunn st
 // Bekreft records the receiver's confirmation. It is idempotent, and false when
 // there is no levering with that id on that channel, or when another channel
 // has taken over since: such a late receipt is written to the history and
-// changes nothing, unless the step has GodtaSen.
+// changes nothing, unless the step has GodtaSen. So is one of before LeverPaaNytt.
 func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (bool, error) {
-	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	id, utgatt, err := finnLeveranse(ctx, tx, kanal, leveranseID)
 	if err != nil || id == "" {
 		return false, err
 	}
@@ -303,7 +303,7 @@ func (s *Service) Bekreft(ctx context.Context, tx *store.Tx, kanal, leveranseID 
 	switch {
 	case l.Tilstand == Bekreftet && l.LeveranseID == leveranseID:
 		return true, nil
-	case sen && (l.Tilstand == Stoppet || !godtaSen(l.Plan, kanal)):
+	case utgatt, sen && (l.Tilstand == Stoppet || !godtaSen(l.Plan, kanal)):
 		if err := skrivHistorie(ctx, tx, l.ID, Historie{
 			Tilstand: l.Tilstand, Kanal: kanal, Tidspunkt: s.klokke.Now(), Grunn: "sen kvittering, endrer ingenting",
 		}); err != nil {
@@ -402,7 +402,7 @@ func (s *Service) feilet(ctx context.Context, tx *store.Tx, kanal, leveranseID s
 // iHende finds the levering that the channel has in hand under that id; false when
 // there is none (any more).
 func iHende(ctx context.Context, tx *store.Tx, kanal, leveranseID string) (l Levering, ok bool, err error) {
-	id, err := finnLeveranse(ctx, tx, kanal, leveranseID)
+	id, _, err := finnLeveranse(ctx, tx, kanal, leveranseID)
 	if err != nil || id == "" {
 		return l, false, err
 	}
@@ -494,16 +494,19 @@ func (s *Service) ProvIgjen(ctx context.Context, id, av string) error {
 	})
 }
 
-// LeverPaaNytt starts the plan anew for an item that was confirmed and yet is not
+// LeverPaaNytt starts the plan anew for an item that is at its end and yet is not
 // with its receiver; av is the person who asked, by an id, for the history.
-// feil.Konflikt when it is not confirmed.
+// feil.Konflikt while it is still being delivered.
 func (s *Service) LeverPaaNytt(ctx context.Context, tx *store.Tx, id, av string) error {
 	l, err := hent(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if l.Tilstand != Bekreftet {
+	if !l.Ferdig() {
 		return feil.Ny(feil.Konflikt, "Leveransen er ikke bekreftet, og leveres fortsatt")
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE leveranser SET utgatt = 1 WHERE levering_id = $1`, l.ID); err != nil {
+		return fmt.Errorf("delivering %s anew: %w", l.ID, err)
 	}
 	return s.nyRunde(ctx, tx, &l, "levert på nytt av "+av)
 }

@@ -147,17 +147,17 @@ func lesHistorie(ctx context.Context, q store.Queryer, id string) ([]Historie, e
 	return ut, rows.Err()
 }
 
-// finnLeveranse finds the levering that was handed to kanal under leveranseID; "" when none was.
-func finnLeveranse(ctx context.Context, q store.Queryer, kanal, leveranseID string) (string, error) {
-	var id string
-	err := q.QueryRowContext(ctx, `SELECT levering_id FROM leveranser WHERE leveranse_id = $1 AND kanal = $2`,
-		leveranseID, kanal).Scan(&id)
+// finnLeveranse finds the levering that was handed to kanal under leveranseID; "" when
+// none was. utgatt: it has been delivered anew since.
+func finnLeveranse(ctx context.Context, q store.Queryer, kanal, leveranseID string) (id string, utgatt bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT levering_id, utgatt FROM leveranser WHERE leveranse_id = $1 AND kanal = $2`,
+		leveranseID, kanal).Scan(&id, &utgatt)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+		return "", false, nil
 	} else if err != nil {
-		return "", fmt.Errorf("finding the levering of leveranse %s: %w", leveranseID, err)
+		return "", false, fmt.Errorf("finding the levering of leveranse %s: %w", leveranseID, err)
 	}
-	return id, nil
+	return id, utgatt, nil
 }
 
 func heltall(b bool) int {

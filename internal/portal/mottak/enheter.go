@@ -2,6 +2,7 @@ package mottak
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"knutepunkt/internal/auth"
@@ -138,25 +139,35 @@ type digisosene struct{ s *digisos.Service }
 
 var digisoskanaler = map[string]string{levering.KanalFiksIO: "mottak.kanal.fiksio", levering.KanalSvarUt: "mottak.kanal.svarut"}
 
+// digisostyper are what is sent, as keys.
+var digisostyper = map[string]string{digisos.KildeSoknad: "mottak.type.soknad", digisos.KildeEttersendelse: "mottak.type.ettersendelse", digisos.KildeKlage: "mottak.type.klage",
+	digisos.KildeKlageEttersendelse: "mottak.type.klagevedlegg", digisos.KildeKlageTrekk: "mottak.type.klagetrekk"}
+
+// kommuner are those that the person reconciles for.
+func (d digisosene) kommuner(ctx context.Context, av auth.Caller) ([]digisos.Kommuneavstemming, error) {
+	alle, err := d.s.AvstemmingFor(ctx, av)
+	return slices.DeleteFunc(alle, func(k digisos.Kommuneavstemming) bool { return !k.Paa }), err
+}
+
 // Enheter implements Avstemming.
 func (d digisosene) Enheter(ctx context.Context, av auth.Caller) (ut []Enhet, err error) {
-	alle, err := d.s.MineAvstemminger(ctx, av)
+	alle, err := d.kommuner(ctx, av)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range alle {
-		e := Enhet{ID: a.Organisasjon.ID, Navn: a.Organisasjon.Navn, Tjeneste: "mottak.tjeneste.digisos", Om: "mottak.lever.om.digisos",
-			Sendt: a.Sendt, Bekreftet: a.Bekreftet, Registrert: a.Registrert, AntallAvvik: a.AntallAvvik}
-		for _, v := range a.Avvik {
-			hva, ref := "mottak.type.soknad", ""
-			if v.Ettersendelse {
-				hva, ref = "mottak.type.ettersendelse", v.DigisosID+"/"+v.NavEksternRefID
-			}
+	for _, k := range alle {
+		e := Enhet{ID: k.FiksOrgID, Navn: k.Navn, Tjeneste: "mottak.tjeneste.digisos", Om: "mottak.lever.om.digisos",
+			Sendt: k.Sendt, Bekreftet: k.Bekreftet, Registrert: k.Registrert, AntallAvvik: k.AntallAvvik}
+		for _, v := range k.Avvik {
 			kanal, kjent := digisoskanaler[v.Kanal]
 			if !kjent {
 				kanal = "mottak.kanal.utenom"
 			}
-			e.Avvik = append(e.Avvik, Avvik{ID: v.ID, Hva: hva, Kanal: kanal, Ref: ref, Innsendt: v.Sendt, Levert: v.Levert, PaaVei: v.PaaVei})
+			a := Avvik{ID: v.ID, Hva: digisostyper[v.Kilde], Kanal: kanal, Innsendt: v.Innsendt, Levert: v.Levert, PaaVei: v.PaaVei}
+			if v.ID != v.DigisosID { // the fagsystem knows it by its case and NAV's reference
+				a.Ref = v.DigisosID + " / " + v.NavEksternRefID
+			}
+			e.Avvik = append(e.Avvik, a)
 		}
 		ut = append(ut, e)
 	}
@@ -165,16 +176,14 @@ func (d digisosene) Enheter(ctx context.Context, av auth.Caller) (ut []Enhet, er
 
 // min checks that the person reconciles for the municipality.
 func (d digisosene) min(ctx context.Context, av auth.Caller, enhetID string) error {
-	alle, err := d.s.MineAvstemminger(ctx, av)
+	alle, err := d.kommuner(ctx, av)
 	if err != nil {
 		return err
 	}
-	for _, a := range alle {
-		if a.Organisasjon.ID == enhetID {
-			return nil
-		}
+	if !slices.ContainsFunc(alle, func(k digisos.Kommuneavstemming) bool { return k.FiksOrgID == enhetID }) {
+		return ukjentEnhet()
 	}
-	return ukjentEnhet()
+	return nil
 }
 
 // Registrer implements Avstemming.
@@ -199,10 +208,10 @@ func (d digisosene) LeverPaaNytt(ctx context.Context, av auth.Caller, enhetID, i
 	return d.s.LeverPaaNytt(auth.With(ctx, av), enhetID, id)
 }
 
-// kjenn tells what begins as an id from what is none.
+// kjenn tells what is an id from what is none.
 func kjenn(ider []string) (kjente []string, ugyldige int) {
 	for _, id := range ider {
-		if len(id) >= 36 && erID(id[:36]) {
+		if erID(id) {
 			kjente = append(kjente, id)
 		} else {
 			ugyldige++
