@@ -354,25 +354,39 @@ func nyttOppsett(t *testing.T, k *kasse, tastatur bool) oppsett {
 
 var guidensBilder = regexp.MustCompile(`\]\(bilder/([a-z-]+)\.png\)`)
 
-// Every picture of the guide is there, is one that the journeys take, and none is
-// left over: KNUTEPUNKT_BILDER=docs/guides/bilder takes them anew.
+// Every picture of the guides is there, is one that the journeys or the tests of the pages
+// take, and none is left over: KNUTEPUNKT_BILDER=docs/guides/bilder takes them anew.
 func TestGuidensBilder(t *testing.T) {
 	t.Parallel()
 	rot := filepath.Join("..", "..", "docs", "guides")
-	guide, err := os.ReadFile(filepath.Join(rot, "kommune.md"))
+	guider, err := filepath.Glob(filepath.Join(rot, "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	reisen, err := os.ReadFile("oppsett_test.go")
+	tester, err := filepath.Glob(filepath.Join("..", "portal", "*", "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	var tas []byte
+	for _, f := range append(tester, "oppsett_test.go") {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tas = append(tas, b...)
 	}
 	vist := map[string]bool{}
-	for _, m := range guidensBilder.FindAllSubmatch(guide, -1) {
-		navn := string(m[1])
-		vist[navn+".png"] = true
-		if !bytes.Contains(reisen, []byte(`bilde("`+navn+`")`)) {
-			t.Errorf("no journey takes %s", navn)
+	for _, g := range guider {
+		guide, err := os.ReadFile(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range guidensBilder.FindAllSubmatch(guide, -1) {
+			navn := string(m[1])
+			vist[navn+".png"] = true
+			if !bytes.Contains(tas, []byte(`bilde("`+navn+`")`)) && !bytes.Contains(tas, []byte(`Som("`+strings.TrimSuffix(navn, "-lys")+`"`)) {
+				t.Errorf("nothing takes %s", navn)
+			}
 		}
 	}
 	filer, err := os.ReadDir(filepath.Join(rot, "bilder"))
