@@ -384,7 +384,7 @@ func TestGuidensBilder(t *testing.T) {
 		for _, m := range guidensBilder.FindAllSubmatch(guide, -1) {
 			navn := string(m[1])
 			vist[navn+".png"] = true
-			if !bytes.Contains(tas, []byte(`bilde("`+navn+`")`)) && !bytes.Contains(tas, []byte(`Som("`+strings.TrimSuffix(navn, "-lys")+`"`)) {
+			if !bytes.Contains(tas, []byte(`bilde("`+navn+`")`)) && !bytes.Contains(tas, []byte(`om("`+strings.TrimSuffix(navn, "-lys")+`"`)) {
 				t.Errorf("nothing takes %s", navn)
 			}
 		}
