@@ -47,7 +47,7 @@ func Chromium(t *testing.T) context.Context {
 	t.Cleanup(stopp)
 	ctx, stopp = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(sti), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("accept-lang", "nb"))...)
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("accept-lang", "nb"))...)
 	t.Cleanup(stopp)
 	ctx, stopp = chromedp.NewContext(ctx)
 	t.Cleanup(stopp)
@@ -324,6 +324,7 @@ func (f *Vindu) Venter(sti string) {
 		if time.Now().After(frist) || errors.Is(f.ctx.Err(), context.DeadlineExceeded) {
 			f.T.Fatalf("waiting for %s: at %q, %v", sti, her, err)
 		}
+		f.pust()
 	}
 }
 
@@ -341,6 +342,15 @@ func (f *Vindu) VenterPaa(uttrykk string) {
 		if time.Now().After(frist) {
 			f.T.Fatalf("waiting in vain for %s: %v", uttrykk, err)
 		}
+		f.pust()
+	}
+}
+
+// pust leaves the processor to the browser between two looks at it.
+func (f *Vindu) pust() {
+	select {
+	case <-time.After(20 * time.Millisecond):
+	case <-f.ctx.Done():
 	}
 }
 
