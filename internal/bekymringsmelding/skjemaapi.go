@@ -49,6 +49,7 @@ type Innsending struct {
 	Spraak string // of the PDF: nb or nn; "" is nb
 	// Nokkel is the form's own; the same sent twice is one report. "" for none.
 	Nokkel string
+	Tid    time.Time // when it was first sent, to the second: tried again it is the same to the byte; zero: now
 }
 
 // Sendt is what the reporter gets: the reference, and the same PDF as the receiver. The
@@ -168,7 +169,10 @@ func (s *Service) Send(ctx context.Context, av auth.Caller, inn Innsending) (ut 
 		return ut, err
 	}
 	b := inn.Bydel
-	ut = Sendt{ID: uuid.NewString(), Tid: s.Klokke.Now().Truncate(time.Second), Bydel: b}
+	ut = Sendt{ID: uuid.NewString(), Tid: inn.Tid, Bydel: b}
+	if ut.Tid.IsZero() {
+		ut.Tid = s.Klokke.Now().Truncate(time.Second)
+	}
 	if inn.Nokkel != "" { // the PDF shows the id, so it is decided before
 		ut.ID = uuid.NewSHA1(uuid.Nil, []byte(s.Ring.Lookup("bekymring.skjema", av.Fnr+":"+inn.Nokkel))).String()
 	}

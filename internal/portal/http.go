@@ -44,3 +44,13 @@ func (p *Portal) forleng(w http.ResponseWriter, r *http.Request) error {
 		Gjenstaar int `json:"gjenstaar"` // seconds
 	}{int(s.slutt().Sub(s.sist).Seconds())})
 }
+
+// Gjenstaar is how many seconds the login of a request lasts from now on, unused; 0 without one.
+func (p *Portal) Gjenstaar(r *http.Request) int {
+	s, levende, err := p.sesjon(r)
+	if err != nil || !levende {
+		return 0
+	}
+	s.sist = p.ur.Now() // that it is in use was noted with the request, to the minute
+	return int(s.slutt().Sub(s.sist).Seconds())
+}

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -196,9 +198,12 @@ func (p *Portal) nySesjon(w http.ResponseWriter, r *http.Request, fnr string, ni
 	if err != nil {
 		return fmt.Errorf("storing a session: %w", err)
 	}
-	p.settKake(w, sesjonskake, base64.RawURLEncoding.EncodeToString(b[:]), Absolutt)
+	p.settKake(w, sesjonskake, base64.RawURLEncoding.EncodeToString(b[:]), 0) // with the browser it ends
 	return nil
 }
+
+// Avslutt ends the session of a request, if it has one.
+func (p *Portal) Avslutt(w http.ResponseWriter, r *http.Request) error { return p.avslutt(w, r, false) }
 
 // avslutt ends the session of a request, or all of its person's.
 func (p *Portal) avslutt(w http.ResponseWriter, r *http.Request, alle bool) error {
@@ -267,11 +272,19 @@ func (p *Portal) Gjenopprettet(r *http.Request) (url.Values, error) {
 	return f.Felt, nil
 }
 
-// GlemSkjema forgets the kept form: it has been sent again.
-func (p *Portal) GlemSkjema(r *http.Request) error {
+// GlemSkjema forgets the form that was kept of this page, since it has been sent again, or
+// of a page under one of the paths. Another page's waits for its person.
+func (p *Portal) GlemSkjema(r *http.Request, under ...string) error {
 	s, _, err := p.sesjon(r)
 	if err != nil || !s.harSkjema {
 		return err
+	}
+	f, err := p.gjemtSkjema(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	if f.Sti != r.URL.Path && !slices.ContainsFunc(under, func(u string) bool { return strings.HasPrefix(f.Sti, u) }) {
+		return nil
 	}
 	return p.DB.Write(r.Context(), func(tx *store.Tx) error {
 		_, err := tx.ExecContext(r.Context(), `UPDATE portal_sesjoner SET skjema = NULL WHERE id = $1`, s.id)

@@ -20,6 +20,7 @@ type Utkast struct {
 	Felt   url.Values `json:"felt"`
 	Ferdig []string   `json:"ferdig"` // the steps that have been answered
 	Endret time.Time
+	lest   []byte // as it lay, sealed: never the same twice
 }
 
 func (p *Portal) utkastSted(fnr, skjema, gjelder string) string {
@@ -52,8 +53,32 @@ func (p *Portal) Utkast(ctx context.Context, fnr, skjema, gjelder string) (u Utk
 	if err := p.apne(p.utkastSted(fnr, skjema, gjelder), innhold, &u); err != nil {
 		return u, false, fmt.Errorf("a draft: %w", err)
 	}
-	u.Endret = store.Time(endret)
+	u.Endret, u.lest = store.Time(endret), innhold
 	return u, true, nil
+}
+
+// EndreUtkast is LagreUtkast for who has not asked to store: a script, while one writes. It
+// stores only in place of the draft that u was read as; false when that is another one now,
+// or gone: what was sent, deleted or stored since is not undone.
+func (p *Portal) EndreUtkast(ctx context.Context, fnr, skjema, gjelder string, u Utkast) (bool, error) {
+	innhold, err := p.forsegl(p.utkastSted(fnr, skjema, gjelder), u)
+	if err != nil {
+		return false, err
+	}
+	var n int64
+	err = p.DB.Write(ctx, func(tx *store.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE portal_utkast SET innhold = $4, endret = $5 WHERE person = $1 AND skjema = $2 AND gjelder = $3 AND innhold = $6`,
+			p.personNokkel(fnr), skjema, gjelder, innhold, store.Micros(p.Klokke.Now()), u.lest)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("storing a draft: %w", err)
+	}
+	return n == 1, nil
 }
 
 // LagreUtkast stores a person's draft of a form about something, sealed; it waits for Utkasttid.

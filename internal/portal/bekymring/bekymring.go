@@ -101,6 +101,7 @@ func (b *Bekymring) Routes() []auth.Route {
 	egen := auth.Tilgang{Slag: auth.Person, Niva: niva, Merknad: "side; den innloggedes egen melding"}
 	ut := []auth.Route{
 		b.Rute("GET /bekymring", alle, b.forside),
+		b.Rute("GET /bekymring/forlat", alle, b.forlat),
 		b.Rute("* /bekymring/{rest...}", alle, portal.IkkeFunnet),
 	}
 	for _, s := range []skjemaet{
@@ -143,9 +144,18 @@ func (b *Bekymring) medSkjema(s skjemaet, h func(http.ResponseWriter, *http.Requ
 
 // vis answers with one of the pages; data has what all of them show too.
 func (b *Bekymring) vis(w http.ResponseWriter, r *http.Request, status int, navn string, s portal.Side, data map[string]any) error {
-	data["Forlat"], data["Barnevernvakt"], data["Alarmtelefon"] = b.cfg.ForlatTil, b.cfg.Barnevernvakt, b.cfg.Alarmtelefon
+	data["Barnevernvakt"], data["Alarmtelefon"] = b.cfg.Barnevernvakt, b.cfg.Alarmtelefon
 	s.Data = data
 	return b.Vis(w, r, status, navn, s)
+}
+
+// forlat ends the login and leads to somewhere that says nothing of what was open here. Who
+// goes back in the browser is asked to log in; the draft waits for its person.
+func (b *Bekymring) forlat(w http.ResponseWriter, r *http.Request) error {
+	if err := b.Avslutt(w, r); err != nil {
+		return err
+	}
+	return portal.Videre(w, r, b.cfg.ForlatTil)
 }
 
 // forside asks who reports: the two forms are not the same.

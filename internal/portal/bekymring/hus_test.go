@@ -45,8 +45,19 @@ func lekker(t *testing.T, h *portaltest.Hus, naar string, ord [][]byte) {
 // dokumentet is what the receiver finds in a report, which keeps its schema.
 func dokumentet(t testing.TB, h *portaltest.Hus, id string) (typ skjema.Type, v skjema.Versjon, d []byte) {
 	t.Helper()
+	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT type, versjon FROM bekymring_melding WHERE id = $1`, id).Scan(&typ, &v))
+	d = fil(t, h, id, "bekymringsmelding.json")
+	if err := skjema.ValiderDokument(v, typ, d); err != nil {
+		t.Errorf("a document that its schema refuses: %v", err)
+	}
+	return typ, v, d
+}
+
+// fil is one of the files that the receiver gets.
+func fil(t testing.TB, h *portaltest.Hus, id, hvilken string) (d []byte) {
+	t.Helper()
 	var b string
-	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT type, versjon, asice_blob FROM bekymring_melding WHERE id = $1`, id).Scan(&typ, &v, &b))
+	portaltest.Must(t, h.DB.Read().QueryRowContext(t.Context(), `SELECT asice_blob FROM bekymring_melding WHERE id = $1`, id).Scan(&b))
 	r, err := h.Blobs.Open(t.Context(), b, 0)
 	portaltest.Must(t, err)
 	defer r.Close()
@@ -54,16 +65,13 @@ func dokumentet(t testing.TB, h *portaltest.Hus, id string) (typ skjema.Type, v 
 	klar, err := cms.NewReader(r, cms.Key{Private: key, Certificate: cert})
 	portaltest.Must(t, err)
 	_, err = asice.Read(klar, asice.Options{}, func(navn string, r io.Reader) (err error) {
-		if navn == "bekymringsmelding.json" {
+		if navn == hvilken {
 			d, err = io.ReadAll(r)
 		}
 		return err
 	})
 	portaltest.Must(t, err)
-	if err := skjema.ValiderDokument(v, typ, d); err != nil {
-		t.Errorf("a document that its schema refuses: %v", err)
-	}
-	return typ, v, d
+	return d
 }
 
 var referanseRE = regexp.MustCompile(`<code>([0-9a-f-]{36})</code>`)

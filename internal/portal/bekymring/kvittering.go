@@ -1,12 +1,15 @@
 package bekymring
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"knutepunkt/internal/auth"
@@ -64,10 +67,17 @@ func (v *veiviser) fullfor(w http.ResponseWriter, r *http.Request) error {
 	if err := v.b.GlemSkjema(r); err != nil {
 		return err
 	}
-	if _, sendt, err := v.b.kvitteringen(r, v.s, nokkel); err != nil {
+	k, sendt, err := v.b.kvitteringen(r, v.s, nokkel)
+	switch {
+	case err != nil:
 		return err
-	} else if sendt {
+	case sendt && (!v.har || k.Felt.Get("avtrykk") == r.PostForm.Get("avtrykk")):
 		return portal.Videre(w, r, kvittering)
+	case sendt: // what lies here was written after that was sent
+		v.utkast.Felt.Set(feltNokkel, uuid.NewString())
+		if err := v.lagre(r.Context()); err != nil {
+			return err
+		}
 	}
 	if !v.har {
 		return portal.Videre(w, r, "/"+v.s.sti+"/slettet")
@@ -86,11 +96,15 @@ func (v *veiviser) fullfor(w http.ResponseWriter, r *http.Request) error {
 	}
 	// The answers are part of the key: what is changed after a try whose outcome nobody
 	// knows is another report, and is not taken for the first.
-	_, err, _ := v.b.sender.Do(v.fnr+":"+v.avtrykk(), func() (any, error) {
+	// Of two requests at once the browser drops the first: what it began is carried through.
+	_, err, _ = v.b.sender.Do(v.fnr+":"+v.avtrykk(), func() (any, error) {
+		ctx, slutt := context.WithTimeout(context.WithoutCancel(r.Context()), maksSending)
+		defer slutt()
+		r := r.WithContext(ctx)
 		if _, sendt, err := v.b.kvitteringen(r, v.s, nokkel); err != nil || sendt {
 			return nil, err
 		}
-		return nil, v.send(r, nokkel)
+		return nil, v.send(ctx, nokkel)
 	})
 	if feil.Er(err, feil.ForStor) {
 		return si(http.StatusUnprocessableEntity, v.t("bek.send.forlang"))
@@ -101,18 +115,35 @@ func (v *veiviser) fullfor(w http.ResponseWriter, r *http.Request) error {
 	return portal.Videre(w, r, kvittering)
 }
 
-func (v *veiviser) send(r *http.Request, nokkel string) error {
-	ctx := r.Context()
+// maksSending is how long a report may take to be sent.
+const maksSending = 2 * time.Minute
+
+// sendes is when this was first sent: decided, and stored, before it is tried.
+func (v *veiviser) sendes(ctx context.Context) (time.Time, error) {
+	hva, naar, _ := strings.Cut(v.utkast.Felt.Get(feltSendes), " ")
+	if t, err := time.Parse(time.RFC3339, naar); err == nil && hva == v.avtrykk() {
+		return t, nil
+	}
+	t := v.b.Klokke.Now().Truncate(time.Second)
+	v.utkast.Felt.Set(feltSendes, v.avtrykk()+" "+t.Format(time.RFC3339))
+	return t, v.lagre(ctx)
+}
+
+func (v *veiviser) send(ctx context.Context, nokkel string) error {
+	tid, err := v.sendes(ctx)
+	if err != nil {
+		return err
+	}
 	spraak := "nb"
 	if v.spraak == "nn" {
 		spraak = "nn"
 	}
 	sendt, err := v.b.Melding.Send(ctx, auth.From(ctx), bekymringsmelding.Innsending{Bydel: v.mottaker.Bydel, Versjon: v.mottaker.StottetVersjon,
-		Type: v.s.typ, Lag: lag(v.s.typ, v.mottaker, v.utkast.Felt), Spraak: spraak, Nokkel: nokkel + ":" + v.avtrykk()})
+		Type: v.s.typ, Lag: lag(v.s.typ, v.mottaker, v.utkast.Felt), Spraak: spraak, Tid: tid, Nokkel: nokkel + ":" + v.avtrykk()})
 	if err != nil {
 		return err
 	}
-	kv := portal.Utkast{Felt: url.Values{"skjema": {v.s.sti}, "id": {sendt.ID}, "sendt": {sendt.Tid.UTC().Format(time.RFC3339)}, "kommune": {v.mottaker.Kommunenummer},
+	kv := portal.Utkast{Felt: url.Values{"skjema": {v.s.sti}, "avtrykk": {v.avtrykk()}, "id": {sendt.ID}, "sendt": {sendt.Tid.UTC().Format(time.RFC3339)}, "kommune": {v.mottaker.Kommunenummer},
 		"bydel": {v.mottaker.Bydelsnummer}, "til": {v.mottaker.navn(v.t)}, "navn": {v.mottaker.Kommune}, "telefon": {v.mottaker.Telefon}}}
 	pdf := portal.Utkast{Felt: url.Values{"pdf": {base64.StdEncoding.EncodeToString(sendt.PDF)}}}
 	return v.b.FullforUtkast(ctx, v.fnr, utkastMelding, v.s.sti,

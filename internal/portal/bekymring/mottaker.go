@@ -215,6 +215,9 @@ func (b *Bekymring) start(w http.ResponseWriter, r *http.Request, s skjemaet) er
 		return err
 	}
 	if r.PostForm.Get("handling") == "forfra" {
+		if err := b.GlemSkjema(r, "/"+s.sti+"/"); err != nil {
+			return err
+		}
 		v.utkast = portal.Utkast{Felt: url.Values{}}
 	}
 	v.utkast.Felt.Set("kommune", m.Kommunenummer)

@@ -301,3 +301,99 @@ func TestSpraakene(t *testing.T) {
 		n.Get(t, send(t, n, "privat", s).Er(t, 303).Header.Get("Location")).Er(t, 200, ord[2])
 	}
 }
+
+// What a script stores while one writes is the draft's own and nobody else's: not of a tab
+// that another person left open, not of what was sent, deleted or begun anew since.
+func TestLagrerSelvBareSitt(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	n := begynn(t, h, "privat", portaltest.BydelV2)
+	const steg = "/privat/steg/bekymringen"
+	skjult := func(n *portaltest.Nettleser) []string {
+		t.Helper()
+		s := n.Get(t, steg).Er(t, 200)
+		return []string{"hvem", s.Skjult(t, "hvem"), "nokkel", s.Skjult(t, "nokkel")}
+	}
+	mitt := skjult(n)
+	lagre := func(n *portaltest.Nettleser, felt []string, tekst string) portaltest.SvarSide {
+		t.Helper()
+		return n.Post(t, steg, append(append([]string{}, felt...), "handling", "lagre", "melding", tekst)...)
+	}
+	lagre(n, mitt, "Under skriving").Er(t, 200, "Lagret 10. juni 2026", `"gjenstaar":1800`)
+	n.Get(t, steg).Er(t, 200, "Under skriving")
+
+	// Another person, on the same machine: neither by the script nor by the button.
+	annen := h.Som(t, portaltest.Admin2)
+	annen.Post(t, "/privat/til/9901/01").Til(t, "/privat/steg/om-deg")
+	lagre(annen, mitt, "Under skriving").Er(t, 409)
+	annen.Post(t, steg, append(mitt, "handling", "neste", "melding", "Under skriving")...).Er(t, 409)
+	if s := annen.Get(t, steg).Er(t, 200); strings.Contains(s.HTML, "Under skriving") {
+		t.Error("it is in another's draft")
+	}
+	for navn, felt := range map[string][]string{"without marks": nil, "without a key": mitt[:2], "with another key": {"hvem", mitt[1], "nokkel", "x"}} {
+		if s := lagre(n, felt, "Nei"); s.StatusCode != 409 {
+			t.Errorf("%s: %d", navn, s.StatusCode)
+		}
+	}
+	// Begun anew, and deleted.
+	n.Post(t, "/privat/til/9901/01", "handling", "forfra").Til(t, "/privat/steg/om-deg")
+	lagre(n, mitt, "Gammelt").Er(t, 409)
+	n.Post(t, "/privat/slett").Til(t, "/privat/slettet")
+	lagre(n, mitt, "Gammelt").Er(t, 409)
+	if got := h.Antall(t, "portal_utkast"); got != 1 { // the other person's
+		t.Errorf("%d drafts", got)
+	}
+}
+
+// What was written after a report was sent is not taken for it, though it has its key.
+func TestSkrevetEtterSending(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	n := begynn(t, h, "privat", portaltest.BydelV2)
+	s := fyll(t, n, "privat", privatSvar)
+	gammelt, _, err := h.P.Utkast(t.Context(), portaltest.Admin, "bekymring", "privat")
+	portaltest.Must(t, err)
+	send(t, n, "privat", s)
+	gammelt.Felt.Set("melding", "Noe helt annet") // as a tab that came too late
+	portaltest.Must(t, h.P.LagreUtkast(t.Context(), portaltest.Admin, "bekymring", "privat", gammelt))
+	s = n.Get(t, "/privat/steg/se-over").Er(t, 200, "Noe helt annet")
+	send(t, n, "privat", s).Er(t, 409, "er endret siden du så over", "Noe helt annet")
+	sendt(t, h, n, "privat")
+	if got := h.Antall(t, "bekymring_melding"); got != 2 {
+		t.Errorf("%d reports", got)
+	}
+}
+
+// A failure after the report was stored leaves one report with one receipt, whose PDF is
+// what the receiver has.
+func TestFeilEtterSending(t *testing.T) {
+	t.Parallel()
+	h := portaltest.NyttHus(t)
+	h.Bydeler(t)
+	n := begynn(t, h, "privat", portaltest.BydelV2)
+	s := fyll(t, n, "privat", privatSvar)
+	ddl := func(sql string) {
+		t.Helper()
+		portaltest.Must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExecContext(t.Context(), sql); return err }))
+	}
+	// The receipt cannot be stored the first time; the report is.
+	ddl(`CREATE TRIGGER stopp BEFORE DELETE ON portal_utkast BEGIN SELECT RAISE(ABORT, 'no'); END`)
+	send(t, n, "privat", s).Er(t, 503)
+	ddl(`DROP TRIGGER stopp`)
+	if got := h.Antall(t, "bekymring_melding"); got != 1 {
+		t.Fatalf("%d reports", got)
+	}
+	h.Klokke.Sett(h.Klokke.Now().Add(5 * time.Minute))
+	s = n.Get(t, "/privat/steg/se-over").Er(t, 200)
+	send(t, n, "privat", s).Til(t, "/privat/kvittering/"+s.Skjult(t, "nokkel"))
+	k := n.Get(t, "/privat/kvittering/"+s.Skjult(t, "nokkel")).Er(t, 200, "10. juni 2026 kl. 10.00")
+	if got := h.Antall(t, "bekymring_melding"); got != 1 {
+		t.Errorf("%d reports", got)
+	}
+	pdf := n.Get(t, "/privat/kvittering/"+s.Skjult(t, "nokkel")+"/pdf").Er(t, 200)
+	if fikk := fil(t, h, referanse(t, k), "bekymringsmelding.pdf"); pdf.HTML != string(fikk) {
+		t.Error("the receipt's PDF is not the receiver's")
+	}
+}

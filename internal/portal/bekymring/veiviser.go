@@ -20,7 +20,8 @@ import (
 )
 
 // feltNokkel is the form's own key in its draft: of the same form there is one report.
-const feltNokkel = "nokkel"
+// feltSendes is when it was first sent, and what: tried again it is the same to the byte.
+const feltNokkel, feltSendes = "nokkel", "sendes"
 
 // veiviser is what the steps of a form have in common.
 type veiviser struct {
@@ -84,9 +85,15 @@ func (v *veiviser) lagret() string {
 	return v.t("bek.lagret", "tid", portal.Tidspunkt(v.spraak, v.utkast.Endret)) + " " + v.t("bek.slettes", "tid", portal.Tidspunkt(v.spraak, v.utkast.Endret.Add(Levetid)))
 }
 
+// person marks the pages of the one who is logged in: what another one's page sends, from a
+// tab that was left open, is not his.
+func (v *veiviser) person() string { return v.b.Ring.Lookup("bekymring.hvem", v.fnr)[:16] }
+
 // avtrykk changes with the answers and the receiver: what is sent is what was looked over.
 func (v *veiviser) avtrykk() string {
-	sum := sha256.Sum256([]byte(v.utkast.Felt.Encode() + "&" + string(v.mottaker.StottetVersjon)))
+	felt := maps.Clone(v.utkast.Felt)
+	felt.Del(feltSendes)
+	sum := sha256.Sum256([]byte(felt.Encode() + "&" + string(v.mottaker.StottetVersjon)))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -187,7 +194,7 @@ func (v *veiviser) vis(w http.ResponseWriter, r *http.Request, status, i int, gs
 	d := map[string]any{
 		"Steg": v.t(st.tittel), "Om": v.t(st.om), "Grupper": gs, "Stegliste": v.stegliste(st.navn), "Forste": i == 0, "Gruppe": st.gruppe, "Antall": n,
 		"Kan": st.gruppe != "" && n < st.maks, "Lagret": v.lagret(), "Gjenopprettet": gjenopprettet,
-		"Navn": "", "Vold": st.navn == "om-foreldrene", "Hjelp": st.navn == "bekymringen", "Hvem": false,
+		"Person": v.person(), "Nokkel": v.utkast.Felt.Get(feltNokkel), "Navn": "", "Vold": st.navn == "om-foreldrene", "Hjelp": st.navn == "bekymringen", "Hvem": false,
 	}
 	if i == 0 {
 		navn, kjent := v.b.Melding.Meldernavn(r.Context(), v.fnr)
@@ -213,7 +220,11 @@ func (b *Bekymring) lagreSteg(w http.ResponseWriter, r *http.Request, s skjemaet
 	if err != nil {
 		return err
 	}
-	st := s.steg[i]
+	st, handling := s.steg[i], r.PostForm.Get("handling")
+	lagrer := handling == "lagre" // a script, while one writes
+	if hvem := r.PostForm.Get("hvem"); hvem != "" && hvem != v.person() || lagrer && (hvem == "" || !v.har || r.PostForm.Get(feltNokkel) != v.utkast.Felt.Get(feltNokkel)) {
+		return feil.Ny(feil.Konflikt, "Siden ble åpnet av en annen, eller meldingen er sendt eller slettet. Ingenting ble lagret")
+	}
 	for navn := range v.utkast.Felt {
 		if st.eier(v.t, navn) && !(navn == "synspunkter" && !r.PostForm.Has(navn)) {
 			v.utkast.Felt.Del(navn)
@@ -222,12 +233,22 @@ func (b *Bekymring) lagreSteg(w http.ResponseWriter, r *http.Request, s skjemaet
 	for navn, verdier := range st.les(v.t, v.felt(r.PostForm)) {
 		v.utkast.Felt[navn] = verdier
 	}
-	handling := r.PostForm.Get("handling")
 	gruppeendring := v.endreGruppe(st, handling)
 	gs := v.sjekket(st, v.felt(v.utkast.Felt))
 	v.utkast.Ferdig = slices.DeleteFunc(v.utkast.Ferdig, func(n string) bool { return n == st.navn })
 	if len(feilene(gs)) == 0 && gruppeendring == "" {
 		v.utkast.Ferdig = append(v.utkast.Ferdig, st.navn)
+	}
+	if lagrer {
+		lagret, err := b.EndreUtkast(r.Context(), v.fnr, utkastMelding, s.sti, v.utkast)
+		if err != nil {
+			return err
+		}
+		if !lagret {
+			return feil.Ny(feil.Konflikt, "Meldingen er lagret fra et annet sted, sendt eller slettet")
+		}
+		v.utkast.Endret = b.Klokke.Now()
+		return httpx.JSON(w, http.StatusOK, map[string]any{"lagret": v.lagret(), "gjenstaar": b.Gjenstaar(r)})
 	}
 	if err := v.lagre(r.Context()); err != nil {
 		return err
@@ -236,8 +257,6 @@ func (b *Bekymring) lagreSteg(w http.ResponseWriter, r *http.Request, s skjemaet
 		return err
 	}
 	switch {
-	case handling == "lagre": // by a script, while one writes
-		return httpx.JSON(w, http.StatusOK, map[string]string{"lagret": v.lagret()})
 	case gruppeendring != "":
 		return portal.Videre(w, r, v.base+st.navn+"#"+gruppeendring)
 	case handling == "senere":
@@ -298,7 +317,7 @@ func (b *Bekymring) visSlett(w http.ResponseWriter, r *http.Request, s skjemaet)
 }
 
 func (b *Bekymring) slett(w http.ResponseWriter, r *http.Request, s skjemaet) error {
-	if err := b.GlemSkjema(r); err != nil {
+	if err := b.GlemSkjema(r, "/"+s.sti+"/"); err != nil {
 		return err
 	}
 	if err := b.SlettUtkast(r.Context(), auth.From(r.Context()).Fnr, utkastMelding, s.sti); err != nil {

@@ -10,7 +10,7 @@ for (const knapp of document.querySelectorAll("[data-kopier]")) {
   });
 }
 
-// The way out leaves nothing behind it in the history; Esc three times goes it too.
+// The way out takes this page's place in the history; Esc three times goes it too.
 const ut = document.querySelector("[data-forlat]");
 if (ut) {
   let esc = [];
@@ -26,24 +26,38 @@ if (ut) {
   });
 }
 
-// What is written in a form that says so is stored now and then, and when the page is left;
-// never after the form itself has been sent.
+let slutt = 0; // when the login ends
+// What is written in a form that says so is stored now and then, and when the page is left:
+// not once the form itself has been sent, and never again where it is refused.
 const skjema = document.querySelector("form[data-lagre]");
 if (skjema) {
   const status = document.getElementById(skjema.dataset.lagre);
-  const av = new AbortController();
-  let endret = false;
+  let av = new AbortController();
+  let endret = false, nektet = false, pause = 15000, neste = 0;
   const lagre = async () => {
-    if (!endret || av.signal.aborted) return;
+    if (!endret || nektet || av.signal.aborted || (Date.now() < neste && !document.hidden)) return;
     endret = false;
     const felt = new URLSearchParams(new FormData(skjema));
     felt.set("handling", "lagre");
-    const valg = { method: "POST", body: felt, redirect: "error", signal: av.signal, keepalive: felt.toString().length < 60000 };
+    const valg = { method: "POST", body: felt, redirect: "manual", signal: av.signal, keepalive: felt.toString().length < 60000 };
     const svar = await fetch(skjema.action, valg).catch(() => null);
-    if (svar && svar.ok) status.textContent = (await svar.json()).lagret;
-    else endret = true;
+    if (svar && svar.ok) {
+      const s = await svar.json();
+      status.textContent = s.lagret;
+      slutt = Date.now() + 1000 * s.gjenstaar;
+      pause = 15000;
+      return;
+    }
+    status.textContent = "";
+    endret = true;
+    nektet = svar !== null && svar.status < 500; // also where it leads elsewhere: to log in
+    pause = Math.min(pause * 2, 240000);
+    neste = Date.now() + pause;
   };
-  skjema.addEventListener("input", () => endret = true);
+  skjema.addEventListener("input", () => {
+    endret = true;
+    if (av.signal.aborted) av = new AbortController(); // what was sent was stopped
+  });
   skjema.addEventListener("submit", () => av.abort());
   document.addEventListener("visibilitychange", lagre);
   setInterval(lagre, 15000);
@@ -54,7 +68,7 @@ const dialog = document.getElementById("utlogging");
 if (dialog) {
   const tekst = dialog.querySelector("[data-flere]");
   const varsel = 5 * 60;
-  let slutt = Date.now() + 1000 * dialog.dataset.gjenstaar;
+  slutt = Date.now() + 1000 * dialog.dataset.gjenstaar;
   let sagt = "";
   const si = (s) => {
     if (s !== sagt) tekst.textContent = sagt = s;
