@@ -15,6 +15,7 @@ import (
 	"knutepunkt/internal/levering"
 	"knutepunkt/internal/organisasjon"
 	"knutepunkt/internal/store"
+	"knutepunkt/internal/svarut/print"
 )
 
 // adminRuter are the endpoints of operators and of an organisation's administrators (§7).
@@ -217,15 +218,15 @@ func (s *Service) postStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	funnet, err := ider(ctx, s.DB.Read(), `SELECT melding_id FROM bekymring_hendelse WHERE fiksio_id = $1 AND tilstand IN ('SENDT_FAGSYSTEM', 'LEVERT') ORDER BY nr LIMIT 1`, fiksioID)
+	if err != nil {
+		return err
+	}
+	if len(funnet) == 0 { // before the one who writes is asked
+		return feil.Ny(feil.Ugyldig, "Ingen bekymringsmelding er sendt med den meldingen")
+	}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		ider, err := ider(ctx, tx, `SELECT melding_id FROM bekymring_hendelse WHERE fiksio_id = $1 AND tilstand IN ('SENDT_FAGSYSTEM', 'LEVERT') ORDER BY nr LIMIT 1`, fiksioID)
-		if err != nil {
-			return err
-		}
-		if len(ider) == 0 {
-			return feil.Ny(feil.Ugyldig, "Ingen bekymringsmelding er sendt med den meldingen")
-		}
-		m, _, err := s.adminMelding(ctx, tx, ider[0])
+		m, _, err := s.adminMelding(ctx, tx, funnet[0])
 		if feil.Er(err, feil.IkkeFunnet) {
 			return feil.Ny(feil.Ugyldig, "Ingen bekymringsmelding er sendt med den meldingen")
 		} else if err != nil {
@@ -234,20 +235,30 @@ func (s *Service) postStatus(w http.ResponseWriter, r *http.Request) error {
 		if m.KontoID == "" || !strings.EqualFold(m.KontoID, inn.FiksIOKonto) {
 			return feil.Ny(feil.Ugyldig, "Meldingen er ikke sendt til den kontoen")
 		}
+		gjort := false
 		switch inn.Meldingstype {
 		case typeMottatt:
-			_, err = s.Levering.Bekreft(ctx, tx, levering.KanalFiksIO, fiksioID)
+			gjort, err = s.Levering.Bekreft(ctx, tx, levering.KanalFiksIO, fiksioID)
 		case typeFeilet:
-			_, err = s.Levering.Avvist(ctx, tx, levering.KanalFiksIO, fiksioID, "Registrert som feilet av en administrator", "")
+			gjort, err = s.Levering.Avvist(ctx, tx, levering.KanalFiksIO, fiksioID, "Registrert som feilet av en administrator", "")
 		default:
 			return feil.Ny(feil.Ugyldig, "meldingstype må være %s eller %s", typeMottatt, typeFeilet)
 		}
 		if err != nil {
 			return err
 		}
-		return s.loggAdmin(ctx, tx, m, "BEKYMRINGSMELDING_KVITTERING_REGISTRERT", fiksioID)
+		return s.loggAdmin(ctx, tx, m, forSent("BEKYMRINGSMELDING_KVITTERING_REGISTRERT", gjort), fiksioID)
 	})
 	return tomtSvar(w, err)
+}
+
+// forSent is the name in the audit log of a receipt, and says when it came too late to
+// change anything.
+func forSent(handling string, gjort bool) string {
+	if !gjort {
+		return handling + "_FOR_SENT"
+	}
+	return handling
 }
 
 // postSend brings a report on its way (§7): one that is not handed to its channel is
@@ -296,27 +307,33 @@ func (s *Service) sendIgjen(ctx context.Context, m Melding) error {
 
 // skrivUtPaaNytt makes a new letter of one that was refused.
 func (s *Service) skrivUtPaaNytt(ctx context.Context, m Melding, l levering.Levering) error {
-	if m.Tilstand != AvvistPrint || s.Print == nil {
+	if s.Print == nil {
 		return nil
 	}
 	jobb, err := s.Print.SisteJobb(ctx, l.LeveranseID)
 	if err != nil {
 		return fmt.Errorf("finding the letter of %s: %w", m.ID, err)
 	}
+	if jobb.Tilstand != print.Avvist { // its letter is under way
+		return nil
+	}
 	if _, err := s.Print.PrintPaaNytt(ctx, jobb.ID, "en administrator"); err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		naa, err := hentMelding(ctx, tx, m.ID)
-		if err != nil || naa.Tilstand != AvvistPrint {
+		if err != nil {
 			return err
 		}
-		naa.Tilstand = SendtPrint
-		if err := lagreTilstand(ctx, tx, naa); err != nil {
-			return err
+		// One that is delivered anew is delivered to its sender, and stays so.
+		h := Hendelse{Tilstand: naa.Tilstand, Beskrivelse: "Skrives ut på nytt"}
+		if naa.Tilstand == AvvistPrint {
+			naa.Tilstand, h.Tilstand, h.Offentlig = SendtPrint, SendtPrint, true
+			if err := lagreTilstand(ctx, tx, naa); err != nil {
+				return err
+			}
 		}
-		return errors.Join(
-			s.skrivHendelse(ctx, tx, m.ID, Hendelse{Tilstand: SendtPrint, Offentlig: true, Beskrivelse: "Skrives ut på nytt"}),
+		return errors.Join(s.skrivHendelse(ctx, tx, m.ID, h),
 			s.loggAdmin(ctx, tx, m, "BEKYMRINGSMELDING_SENDT_PAA_NYTT", jobb.ID))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,8 +80,16 @@ func (s *Service) egenBydel(ctx context.Context, r *http.Request) (Bydel, error)
 }
 
 // bydelsRessurs: a bydel that is not there looks like one that the caller has no right to.
+// A person must hold the privilege on the bydel itself, as where reports are read: an
+// administrator gives it to himself first, and that is in the log.
 func (s *Service) bydelsRessurs(ctx context.Context, r *http.Request) (string, error) {
 	b, err := s.egenBydel(ctx, r)
+	if err == nil && auth.From(ctx).Slag == auth.Person {
+		var mine []string
+		if mine, err = s.mineBydeler(ctx, auth.From(ctx)); err == nil && !slices.Contains(mine, b.RessursID) {
+			err = feil.Ny(feil.IkkeFunnet, "Bydelen finnes ikke")
+		}
+	}
 	if feil.Er(err, feil.IkkeFunnet) {
 		return "", feil.Ny(feil.IngenTilgang, "Ingen tilgang")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/blob"
+	"knutepunkt/internal/svarut/print"
 )
 
 func avstemSti(bydel string) string {
@@ -100,7 +101,7 @@ func TestAvstemming(t *testing.T) {
 		t.Error("the content is kept for ever")
 	}
 	// What is left: id, bydel, type, states, and of the times the days.
-	if !m.Innsendt.Equal(oslotid(t, "2026-06-10T00:00")) || !m.Levert.Equal(oslotid(t, "2026-07-10T00:00")) || h.antall(t, "bekymring_hendelse WHERE melding_id = '"+tapt+"' AND tidspunkt % 3600000000 <> 0") != 0 {
+	if !m.Innsendt.Equal(oslotid(t, "2026-06-10T00:00")) || !m.Levert.Equal(oslotid(t, "2026-06-10T00:00")) || h.antall(t, "bekymring_hendelse WHERE melding_id = '"+tapt+"' AND tidspunkt % 3600000000 <> 0") != 0 {
 		t.Errorf("times %v and %v are left", m.Innsendt, m.Levert)
 	}
 	if m.Bydelsnavn != "Bydel 01" || m.Type != "OFFENTLIG" || m.Levert.IsZero() || m.asiceBlob != "" || m.pdfBlob != "" {
@@ -207,4 +208,79 @@ func TestAvstemmingTilgang(t *testing.T) {
 	h.post(t, fag, avstemSti(bydelFiksIO), `[]`).er(t, 400)
 	h.post(t, fag, avstemSti(bydelFiksIO), `{`).er(t, 400)
 	h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM")
+}
+
+// To reconcile as a person one must hold the privilege on the bydel itself: an
+// administrator who has not taken it cannot make a report disappear.
+func TestAvstemmingAvPersoner(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.send(t, bydelManuell)
+	h.post(t, admin, avstemSti(bydelManuell), `["`+id+`"]`).er(t, 403)
+	h.get(t, admin, avstemSti(bydelManuell)+"/avvik").er(t, 403)
+	h.post(t, admin, avstemSti(bydelManuell)+"/avvik/"+id+"/lever", "").er(t, 403)
+	h.vil(t, id, "AKSEPTERT SENDT_FAGSYSTEM")
+	if ut := les[Avstemt](t, h.post(t, bruker, avstemSti(bydelManuell), `["`+id+`"]`), 200); len(ut.Registrert) != 1 {
+		t.Errorf("%+v", ut)
+	}
+}
+
+// A letter of a redelivery that the printer refuses is printed anew when a person says so;
+// to the sender the report stays delivered.
+func TestLeverPaaNyttAvvistBrev(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.send(t, bydelPrint)
+	sett := map[string]bool{}
+	nye := func() (ut []string) { // jobs that were not there before
+		t.Helper()
+		for _, j := range h.jobber(t) {
+			if !sett[j.ID] {
+				sett[j.ID] = true
+				ut = append(ut, j.ID)
+			}
+		}
+		return ut
+	}
+	ny := func() string {
+		t.Helper()
+		ut := nye()
+		if len(ut) != 1 {
+			t.Fatalf("%d new letters", len(ut))
+		}
+		return ut[0]
+	}
+	h.kvitterPrint(t, ny(), print.Levert)
+	h.post(t, fag, avstemSti(bydelPrint)+"/avvik/"+id+"/lever", "").er(t, 204)
+	h.kjor(t)
+	h.kvitterPrint(t, ny(), print.Avvist)
+	h.post(t, operator, adminV2+"/send/"+id, "").er(t, 204)
+	h.kjor(t)
+	igjen := ny()
+	h.post(t, operator, adminV2+"/send/"+id, "").er(t, 204) // its letter is under way
+	h.kjor(t)
+	if ut := nye(); len(ut) != 0 {
+		t.Errorf("%d letters more", len(ut))
+	}
+	h.kvitterPrint(t, igjen, print.Levert)
+	h.vil(t, id, "AKSEPTERT SENDT_PRINT LEVERT")
+	if got := h.avvikI(t, bydelPrint); len(got) != 1 {
+		t.Errorf("gaps %v", got)
+	}
+}
+
+// The audit log does not say that a receipt counted which came too late.
+func TestForSenKvitteringIRevisjonen(t *testing.T) {
+	t.Parallel()
+	h := nyttHus(t)
+	id := h.send(t, bydelManuell)
+	h.Frem(t, 49*time.Hour)
+	if err := h.s.Bekreft(t.Context(), bruker, id); err == nil {
+		t.Fatal("confirmed though a letter has gone")
+	}
+	for handling, want := range map[string]int{"BEKYMRINGSMELDING_BEKREFTET": 0, "BEKYMRINGSMELDING_BEKREFTET_FOR_SENT": 1} {
+		if n := h.antall(t, "audit_hendelser WHERE handling = '"+handling+"'"); n != want {
+			t.Errorf("%d of %s", n, handling)
+		}
+	}
 }

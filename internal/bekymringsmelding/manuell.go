@@ -172,7 +172,7 @@ func (s *Service) Bekreft(ctx context.Context, av auth.Caller, id string) error 
 	if err != nil {
 		return err
 	}
-	forSent := false
+	sent := false
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		k, err := s.kanLese(ctx, tx, mine, id)
 		if err != nil {
@@ -182,10 +182,10 @@ func (s *Service) Bekreft(ctx context.Context, av auth.Caller, id string) error 
 		if err != nil {
 			return err
 		}
-		forSent = !ok
-		return s.logg(ctx, tx, audit.Hendelse{Principal: av, Handling: "BEKYMRINGSMELDING_BEKREFTET", FiksOrg: k.fiksOrg, Underressurs: k.meldingID})
+		sent = !ok
+		return s.logg(ctx, tx, audit.Hendelse{Principal: av, Handling: forSent("BEKYMRINGSMELDING_BEKREFTET", ok), FiksOrg: k.fiksOrg, Underressurs: k.meldingID})
 	})
-	if err == nil && forSent {
+	if err == nil && sent {
 		return feil.Ny(feil.Konflikt, "Meldingen er sendt som brev, fordi den ikke ble bekreftet innen fristen. Brevet kommer i posten")
 	}
 	return err

@@ -264,10 +264,11 @@ func (s *Service) kvitterMottak(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.kvitter(ctx, tx, k); err != nil {
+		ok, err := s.kvitter(ctx, tx, k)
+		if err != nil {
 			return err
 		}
-		return s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), Handling: "BEKYMRINGSMELDING_KVITTERT", FiksOrg: k.fiksOrg, Underressurs: k.meldingID})
+		return s.logg(ctx, tx, audit.Hendelse{Principal: auth.From(ctx), Handling: forSent("BEKYMRINGSMELDING_KVITTERT", ok), FiksOrg: k.fiksOrg, Underressurs: k.meldingID})
 	}); err != nil {
 		return err
 	}

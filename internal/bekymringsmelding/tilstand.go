@@ -212,7 +212,9 @@ func (s *Service) levert(ctx context.Context, tx *store.Tx, m Melding, l leverin
 	if !h.Offentlig {
 		h.Beskrivelse = "Bekreftet etter ny levering"
 	}
-	m.Tilstand, m.Levert, m.arsak = Levert, s.Klokke.Now(), ""
+	if m.Tilstand, m.arsak = Levert, ""; m.Levert.IsZero() { // the age of a gap does not begin anew
+		m.Levert = s.Klokke.Now()
+	}
 	if err := lagreTilstand(ctx, tx, m); err != nil {
 		return err
 	}

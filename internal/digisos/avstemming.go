@@ -229,8 +229,8 @@ func (s *Service) Avstemmingsoppsett(ctx context.Context, fiksOrgID string) (Avs
 }
 
 // SettAvstemmingsoppsett turns reconciliation on or off and gives how it then is. Turned
-// on, what is delivered from the day of o.Fra counts; zero: from today, or as before when
-// it is on. Audited. feil.IkkeFunnet without configuration, feil.Ugyldig for a day to
+// on, what is delivered from the day of o.Fra counts; zero: as before, or from today when it
+// never was on. Audited. feil.IkkeFunnet without configuration, feil.Ugyldig for a day to
 // come, feil.Konflikt when a later day would close gaps.
 func (s *Service) SettAvstemmingsoppsett(ctx context.Context, fiksOrgID string, o Avstemmingsoppsett) (Avstemmingsoppsett, error) {
 	err := s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -247,13 +247,17 @@ func (s *Service) SettAvstemmingsoppsett(ctx context.Context, fiksOrgID string, 
 			return feil.Ny(feil.Ugyldig, "fra kan ikke være fram i tid")
 		case !o.Fra.IsZero():
 			o.Fra = klokke.Dagen(o.Fra)
-		case !o.Paa || k.Avstemming.Paa:
+		case !o.Paa || !k.Avstemming.Fra.IsZero(): // what was a gap when it was turned off is one again
 			o.Fra = k.Avstemming.Fra
 		default:
 			o.Fra = klokke.Dagen(naa)
 		}
 		if o.Paa == k.Avstemming.Paa && o.Fra.Equal(k.Avstemming.Fra) {
 			return nil
+		}
+		aapne, err := antallAvvik(ctx, tx, `u.fiks_org_id = $1`, fiksOrgID)
+		if err != nil {
+			return err
 		}
 		if o.Paa {
 			n, err := antallAvvik(ctx, tx, `u.fiks_org_id = $1 AND u.levert < $2`, fiksOrgID, store.Micros(o.Fra))
@@ -268,7 +272,7 @@ func (s *Service) SettAvstemmingsoppsett(ctx context.Context, fiksOrgID string, 
 			fiksOrgID, heltall(o.Paa), store.Micros(o.Fra)); err != nil {
 			return fmt.Errorf("storing how %s reconciles: %w", fiksOrgID, err)
 		}
-		h := audit.Hendelse{FiksOrg: fiksOrgID, Handling: "DIGISOS_AVSTEMMING_SLAATT_AV"}
+		h := audit.Hendelse{FiksOrg: fiksOrgID, Handling: "DIGISOS_AVSTEMMING_SLAATT_AV", Payload: fmt.Sprintf("%d avvik", aapne)}
 		if o.Paa {
 			h.Handling, h.Payload = "DIGISOS_AVSTEMMING_SLAATT_PAA", dato(o.Fra)
 		}

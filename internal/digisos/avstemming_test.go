@@ -430,7 +430,7 @@ func TestAvstemmingAv(t *testing.T) {
 	if len(h.avvik(t)) != 0 || len(h.varsler(t, fagansvarlig)) != 2 {
 		t.Error("told while it is off")
 	}
-	want := []string{"DIGISOS_AVSTEMT " + meldt, "DIGISOS_AVSTEMMING_SLAATT_PAA 2026-06-13", "DIGISOS_AVSTEMMING_SLAATT_PAA 2026-06-01", "DIGISOS_AVSTEMMING_SLAATT_AV"}
+	want := []string{"DIGISOS_AVSTEMT " + meldt, "DIGISOS_AVSTEMMING_SLAATT_PAA 2026-06-13", "DIGISOS_AVSTEMMING_SLAATT_PAA 2026-06-01", "DIGISOS_AVSTEMMING_SLAATT_AV 2 avvik"}
 	if d := cmp.Diff(want, h.avstemtLogg(t)); d != "" {
 		t.Error(d)
 	}

@@ -45,7 +45,7 @@ CREATE TABLE bekymring_hendelse (
     fiksio_id    TEXT NOT NULL,
     konto_id     TEXT NOT NULL,
     beskrivelse  TEXT NOT NULL,           -- our own sentence
-    fritekst     BLOB,                    -- sealed: what the receiver wrote
+    fritekst     bytea,                    -- sealed: what the receiver wrote
     PRIMARY KEY (melding_id, nr)
 );
 
@@ -58,7 +58,7 @@ CREATE TABLE bekymring_ko (
     ressurs_id     TEXT NOT NULL,
     integrasjon_id TEXT NOT NULL,
     tilstand       TEXT NOT NULL,         -- VENTER, KVITTERT, AVVIST, TRUKKET
-    innhold        BLOB,                  -- sealed: size and checksum of the PDF
+    innhold        bytea,                  -- sealed: size and checksum of the PDF
     opprettet      BIGINT NOT NULL,
     lastet_ned     BIGINT NOT NULL        -- first download; 0: none
 );

@@ -7,7 +7,7 @@ CREATE TABLE digisos_konfigurasjon (
     fiks_org_id            TEXT NOT NULL PRIMARY KEY,
     kommunenummer          TEXT NOT NULL UNIQUE,
     dokumentlager_konto_id TEXT NOT NULL,
-    innhold                BLOB
+    innhold                bytea
 );
 
 -- One row per DigisosId; it stays as a tombstone (slettet > 0, no person) after deletion.
@@ -17,7 +17,7 @@ CREATE TABLE digisos_sak (
     kommunenummer      TEXT NOT NULL,
     nav_ekstern_ref_id TEXT UNIQUE,          -- of the søknad; NULL when made by the municipality
     soker_hash         TEXT NOT NULL,
-    soker              BLOB,                 -- sealed fødselsnummer
+    soker              bytea,                 -- sealed fødselsnummer
     oppdatering_id     TEXT NOT NULL,        -- document of the current digisos-soker.json; '' = none
     oppdatering_filer  TEXT NOT NULL,        -- ids of the files it refers to, comma-separated
     oppdatert          BIGINT NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE digisos_forsendelse (
     nav_ekstern_ref_id TEXT NOT NULL,
     metadata_id        TEXT NOT NULL,             -- document of soknad.json; '' for an ettersendelse
     vedlegg_id         TEXT NOT NULL,             -- document of vedlegg.json
-    innhold            BLOB NOT NULL,             -- sealed: files with names, tilleggsinformasjon
+    innhold            bytea NOT NULL,             -- sealed: files with names, tilleggsinformasjon
     sendt              BIGINT NOT NULL,
     UNIQUE (sak_id, nr)
 );
@@ -51,7 +51,7 @@ CREATE TABLE digisos_fil (
     dokument_id TEXT NOT NULL PRIMARY KEY,
     sak_id      TEXT NOT NULL,
     nr          INTEGER NOT NULL,
-    filnavn     BLOB NOT NULL, -- sealed
+    filnavn     bytea NOT NULL, -- sealed
     storrelse   BIGINT NOT NULL,
     UNIQUE (sak_id, nr)
 );
@@ -62,7 +62,7 @@ CREATE TABLE digisos_mellomlagret (
     nav_ekstern_ref_id TEXT NOT NULL,
     nr                 INTEGER NOT NULL,
     navn_hash          TEXT NOT NULL,
-    innhold            BLOB NOT NULL, -- sealed: file name and mimetype
+    innhold            bytea NOT NULL, -- sealed: file name and mimetype
     storrelse          BIGINT NOT NULL,
     utloper            BIGINT NOT NULL,
     UNIQUE (nav_ekstern_ref_id, nr),

@@ -183,8 +183,11 @@ func (m *Mottak) lesRegistrert(r *http.Request) (ider []string, nokkel string, s
 			return nil, "", s, err
 		}
 	} else if r.PostForm.Get("maate") == "valgte" {
-		if ider = r.PostForm[feltID]; len(ider) == 0 {
+		switch ider = r.PostForm[feltID]; {
+		case len(ider) == 0:
 			s.feil, s.feilI = t("mottak.valgte.mangler"), "avvik-0"
+		case len(ider) > httpx.MaksIder: // more boxes than a page has
+			s.feil, s.feilI = t("mottak.liste.mange"), "avvik-0"
 		}
 		return ider, nokkel, s, nil
 	}
