@@ -128,12 +128,12 @@ func (s *Service) kanLese(ctx context.Context, q store.Queryer, mine []string, i
 type Nedlasting struct {
 	Filnavn   string
 	Storrelse int64 // bytes
-	// Skriv streams the PDF. It may be called once.
+	// Skriv streams the PDF, and audits that it was given. It may be called once.
 	Skriv func(ctx context.Context, w io.Writer) error
 }
 
-// LastNed makes the PDF of a report ready, for a person of the bydel. It is audited,
-// and confirms nothing. feil.IkkeFunnet, feil.Slettet when it does not wait any more.
+// LastNed makes the PDF of a report ready, for a person of the bydel. It confirms
+// nothing. feil.IkkeFunnet, feil.Slettet when it does not wait any more.
 func (s *Service) LastNed(ctx context.Context, av auth.Caller, id string) (Nedlasting, error) {
 	mine, err := s.mineBydeler(ctx, av)
 	if err != nil {
@@ -150,9 +150,6 @@ func (s *Service) LastNed(ctx context.Context, av auth.Caller, id string) (Nedla
 	if k.tilstand != koVenter || !m.Slettet.IsZero() {
 		return Nedlasting{}, feil.Ny(feil.Slettet, "Meldingen venter ikke lenger på å bli hentet her")
 	}
-	if err := s.lastetNed(ctx, k, av); err != nil {
-		return Nedlasting{}, err
-	}
 	return Nedlasting{Filnavn: "bekymringsmelding-" + m.ID + ".pdf", Storrelse: k.dokument.Storrelse,
 		Skriv: func(ctx context.Context, w io.Writer) error {
 			slipp, err := taPlass(ctx, s.hentes)
@@ -160,6 +157,9 @@ func (s *Service) LastNed(ctx context.Context, av auth.Caller, id string) (Nedla
 				return err
 			}
 			defer slipp()
+			if err := s.lastetNed(ctx, k, av); err != nil { // before the first byte: what was read is never unaudited
+				return err
+			}
 			return s.skrivPDF(ctx, m.asiceBlob, k.dokument, w)
 		}}, nil
 }
