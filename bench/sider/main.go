@@ -226,7 +226,7 @@ func (n *nettleser) skrivMelding(ctx context.Context) error {
 }
 
 // finn follows the links of pages to every page under the roots, but for files, the
-// APIs and other organisations.
+// APIs and other organisations, and the way out, which ends the login and leads elsewhere.
 func (n *nettleser) finn(ctx context.Context, rotter []string, fra ...string) ([]string, error) {
 	under := func(sti string) bool {
 		return slices.ContainsFunc(rotter, func(r string) bool { return sti == r || strings.HasPrefix(sti, strings.TrimSuffix(r, "/")+"/") })
@@ -249,7 +249,7 @@ func (n *nettleser) finn(ctx context.Context, rotter []string, fra ...string) ([
 		}
 		ut = append(ut, sti)
 		for _, m := range lenker.FindAllSubmatch(side, -1) {
-			if l := string(m[1]); under(l) && !strings.HasSuffix(l, "/pdf") {
+			if l := string(m[1]); under(l) && !strings.HasSuffix(l, "/pdf") && !strings.HasSuffix(l, "/forlat") {
 				koe = append(koe, l)
 			}
 		}
