@@ -135,7 +135,7 @@ func (s *suite) test(ctx context.Context) {
 }
 
 // sqliteNotRaced leaves SQLite's own code, made from C, without the detector: what it works
-// on lies outside Go's heap, where the detector sees nothing, and it took half of the step.
+// on lies outside Go's heap, where the detector sees nothing, and it took a quarter of the step.
 const sqliteNotRaced = "-gcflags=modernc.org/sqlite/lib=-race=false"
 
 func (s *suite) race(ctx context.Context) {
