@@ -91,12 +91,7 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 	f.h.mu.Lock()
 	mld.svart = true
 	f.h.mu.Unlock()
-	if _, err := m.Svar(ctx, mottatt); err != nil {
-		if client.Status(err) != 0 {
-			f.h.feil("life %d: the answer to message %s was refused: %v", f.nr, m.MeldingID, err)
-		} else if ctx.Err() == nil {
-			f.taus("the answer to "+m.MeldingID, err)
-		}
+	if err := f.svar(ctx, m, mottatt); err != nil {
 		return err
 	}
 	f.h.mu.Lock()
@@ -111,6 +106,17 @@ func (f *fagsystem) motta(ctx context.Context, m *client.Mottatt) error {
 		}
 	}
 	return nil
+}
+
+// svar answers a message; that it is refused is a violation, that nobody is there is not.
+func (f *fagsystem) svar(ctx context.Context, m *client.Mottatt, typ string) error {
+	_, err := m.Svar(ctx, typ)
+	if err != nil && client.Status(err) != 0 {
+		f.h.feil("life %d: the answer to message %s was refused: %v", f.nr, m.MeldingID, err)
+	} else if err != nil && ctx.Err() == nil {
+		f.taus("the answer to "+m.MeldingID, err)
+	}
+	return err
 }
 
 // les reads a message's container and compares each file in it with what was sent.

@@ -303,12 +303,7 @@ func (f *fagsystem) mottaMelding(ctx context.Context, m *client.Mottatt) error {
 		return nil
 	}
 	f.h.rapportKom(r, m.Headere["bekymringsmelding-id"], m.MeldingID, mld)
-	if _, err := m.Svar(ctx, typeMeldingMottatt); err != nil {
-		if client.Status(err) != 0 {
-			f.h.feil("life %d: the answer to message %s was refused: %v", f.nr, m.MeldingID, err)
-		} else if ctx.Err() == nil {
-			f.taus("the answer to "+m.MeldingID, err)
-		}
+	if err := f.svar(ctx, m, typeMeldingMottatt); err != nil {
 		return err
 	}
 	f.h.mu.Lock()

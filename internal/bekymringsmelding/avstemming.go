@@ -3,7 +3,6 @@ package bekymringsmelding
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -103,11 +102,7 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	kropp, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	ider, err := httpx.LesIder(r.Header.Get("Content-Type"), kropp)
+	ider, err := httpx.Ider(r)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package digisos
 
 import (
-	"io"
 	"net/http"
 	"time"
 
@@ -36,11 +35,7 @@ func (s *Service) postAvstemming(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	kropp, err := io.ReadAll(r.Body)
-	if err != nil {
-		return err
-	}
-	ider, err := httpx.LesIder(r.Header.Get("Content-Type"), kropp)
+	ider, err := httpx.Ider(r)
 	if err != nil {
 		return err
 	}

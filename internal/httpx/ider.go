@@ -3,7 +3,9 @@ package httpx
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"mime"
+	"net/http"
 	"strings"
 
 	"knutepunkt/internal/feil"
@@ -11,6 +13,15 @@ import (
 
 // MaksIder bounds the ids of one request.
 const MaksIder = 1000
+
+// Ider reads the list of ids that a request's body is, as LesIder does.
+func Ider(r *http.Request) ([]string, error) {
+	kropp, err := io.ReadAll(r.Body) // bounded by the route
+	if err != nil {
+		return nil, err
+	}
+	return LesIder(r.Header.Get("Content-Type"), kropp)
+}
 
 // LesIder reads a list of ids, at most MaksIder: JSON (an array, or an object with ider), or
 // for text/plain and text/csv one on each line. feil.Ugyldig, feil.ForStor.

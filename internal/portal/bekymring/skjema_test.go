@@ -10,7 +10,6 @@ import (
 	"knutepunkt/internal/auth"
 	"knutepunkt/internal/portal"
 	"knutepunkt/internal/portal/portaltest"
-	"knutepunkt/internal/store"
 )
 
 // What is wrong with an answer is told at its field, and what was written stays.
@@ -242,13 +241,9 @@ func TestSendingSomFeiler(t *testing.T) {
 	h.Bydeler(t)
 	n := begynn(t, h, "privat", portaltest.BydelV2)
 	s := fyll(t, n, "privat", privatSvar)
-	ddl := func(sql string) {
-		t.Helper()
-		portaltest.Must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExecContext(t.Context(), sql); return err }))
-	}
-	ddl(`ALTER TABLE bekymring_hendelse RENAME TO borte`)
+	h.Utfor(t, `ALTER TABLE bekymring_hendelse RENAME TO borte`)
 	send(t, n, "privat", s).Er(t, 503, "Vi fikk ikke sendt meldingen nå", "99 01 00 01", "Jeg hører gråt")
-	ddl(`ALTER TABLE borte RENAME TO bekymring_hendelse`)
+	h.Utfor(t, `ALTER TABLE borte RENAME TO bekymring_hendelse`)
 	sendt(t, h, n, "privat")
 	if got := h.Antall(t, "bekymring_melding"); got != 1 {
 		t.Errorf("%d reports", got)
@@ -374,14 +369,10 @@ func TestFeilEtterSending(t *testing.T) {
 	h.Bydeler(t)
 	n := begynn(t, h, "privat", portaltest.BydelV2)
 	s := fyll(t, n, "privat", privatSvar)
-	ddl := func(sql string) {
-		t.Helper()
-		portaltest.Must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExecContext(t.Context(), sql); return err }))
-	}
 	// The receipt cannot be stored the first time; the report is.
-	ddl(`CREATE TRIGGER stopp BEFORE DELETE ON portal_utkast BEGIN SELECT RAISE(ABORT, 'no'); END`)
+	h.Utfor(t, `CREATE TRIGGER stopp BEFORE DELETE ON portal_utkast BEGIN SELECT RAISE(ABORT, 'no'); END`)
 	send(t, n, "privat", s).Er(t, 503)
-	ddl(`DROP TRIGGER stopp`)
+	h.Utfor(t, `DROP TRIGGER stopp`)
 	if got := h.Antall(t, "bekymring_melding"); got != 1 {
 		t.Fatalf("%d reports", got)
 	}

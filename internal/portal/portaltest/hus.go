@@ -401,6 +401,12 @@ func (h *Hus) Antall(t testing.TB, tabell string) (n int) {
 	return n
 }
 
+// Utfor runs a statement, such as one that makes the next fail.
+func (h *Hus) Utfor(t testing.TB, sql string) {
+	t.Helper()
+	Must(t, h.DB.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExecContext(t.Context(), sql); return err }))
+}
+
 // Slipper tells whether an id and a password let one in.
 func (h *Hus) Slipper(t testing.TB, want bool, id, passord string) {
 	t.Helper()
